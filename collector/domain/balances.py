@@ -1,0 +1,103 @@
+"""A balance and a snapshot: exact amounts as Binance sent them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Context, Decimal
+
+AMOUNT_FIELDS = ("free", "locked", "frozen", "withdrawing", "ipoable")
+
+# The default context rounds sums to 28 digits. Amounts have up to 40; a sum of a million of them needs seven more.
+EXACT = Context(prec=120)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """One asset's amounts in one snapshot; `btc_valuation` is None when it was not asked for."""
+
+    asset: str
+    free: Decimal
+    locked: Decimal
+    frozen: Decimal
+    withdrawing: Decimal
+    ipoable: Decimal
+    btc_valuation: Decimal | None
+
+    @property
+    def total(self) -> Decimal:
+        """free + locked + frozen + withdrawing, assuming that they are disjoint (Binance does not say); ipoable stays apart."""
+        return exact_sum((self.free, self.locked, self.frozen, self.withdrawing))
+
+    @property
+    def is_zero(self) -> bool:
+        """True when all amounts and the valuation are zero: such a row says nothing and is not stored."""
+        return not (self.holds_something or self.btc_valuation)
+
+    @property
+    def holds_something(self) -> bool:
+        """True when any amount, ipoable included, is above zero."""
+        return bool(self.free or self.locked or self.frozen or self.withdrawing or self.ipoable)
+
+    @property
+    def unpriced(self) -> bool:
+        """True when Binance was asked for a valuation and gave 0 for something that is there."""
+        return self.btc_valuation is not None and not self.btc_valuation and self.holds_something
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The complete answer for one account at one tick, assets in code-point order, even when it holds nothing.
+
+    `extra` maps asset -> unknown field -> its JSON text as sent.
+    """
+
+    balances: tuple[Balance, ...]
+    btc_requested: bool
+    extra: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def btc_total(self) -> Decimal | None:
+        """Exact sum of the valuations in BTC, without the unpriced rows; None when they were not asked for."""
+        return exact_sum(b.btc_valuation for b in self.balances if b.btc_valuation is not None) if self.btc_requested else None
+
+    @property
+    def unpriced(self) -> int:
+        """How many rows hold something that Binance gave no price for."""
+        return sum(b.unpriced for b in self.balances)
+
+
+def snapshot_of(balances: Iterable[Balance], *, btc_requested: bool, extra: Mapping[str, Mapping[str, str]] | None = None) -> Snapshot:
+    """Put the rows of a reply into the order of the store, without those that say nothing."""
+    kept = sorted((b for b in balances if not b.is_zero), key=lambda b: b.asset)
+    return Snapshot(balances=tuple(kept), btc_requested=btc_requested, extra=extra or {})
+
+
+def plain(amount: Decimal) -> str:
+    """Plain notation with all digits as sent; str() would print Decimal("0.00000000") as 0E-8."""
+    return format(amount, "f")
+
+
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    """Sum without rounding; an empty sum is Decimal("0")."""
+    total = Decimal(0)
+    for amount in amounts:
+        total = EXACT.add(total, amount)
+    return total
+
+
+def digest(balances: Iterable[Balance]) -> str:
+    """SHA-256 (hex) of the rows' content, the same on every engine and machine.
+
+    Over UTF-8 lines `asset TAB free TAB locked TAB frozen TAB withdrawing TAB ipoable TAB btc_valuation LF`, assets in
+    code-point order, plain notation, None as empty.
+    """
+    lines = (_digest_line(b) for b in sorted(balances, key=lambda b: b.asset))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _digest_line(b: Balance) -> str:
+    valuation = "" if b.btc_valuation is None else plain(b.btc_valuation)
+    amounts = (plain(b.free), plain(b.locked), plain(b.frozen), plain(b.withdrawing), plain(b.ipoable), valuation)
+    return "\t".join((b.asset, *amounts)) + "\n"
