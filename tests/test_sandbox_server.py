@@ -1,0 +1,90 @@
+"""The sandbox as a whole, over real sockets."""
+
+import hashlib
+import hmac
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from collector.errors import UsageError
+from collector.sandbox.accounts import Account
+from collector.sandbox.faults import Fault
+from collector.sandbox.server import Sandbox, serve
+
+USER_ASSET = "/sapi/v3/asset/getUserAsset"
+SAMPLE = Path(__file__).parent / "data" / "sample_reply.json"
+NOON_MS = 1_750_000_000_000
+
+
+def ask(base_url: str, account: Account, parameters: str = "", *, at_ms: int = NOON_MS) -> requests.Response:
+    """A signed getUserAsset by plain means."""
+    query = f"{parameters}timestamp={at_ms}"
+    signature = hmac.new(account.api_secret.encode(), query.encode(), hashlib.sha256).hexdigest()
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.post(
+            f"{base_url}{USER_ASSET}?{query}&signature={signature}",
+            headers={"X-MBX-APIKEY": account.api_key},
+            timeout=10,
+        )
+
+
+def test_a_given_reply_is_served_byte_for_byte() -> None:
+    """Exactness is tested from here on: a digit lost in the sandbox would blame the collector."""
+    document = SAMPLE.read_bytes()
+    with Sandbox(reply=document, clock=lambda: NOON_MS) as exchange:
+        assert ask(exchange.base_url, exchange.accounts[0]).content == document
+
+
+def test_what_was_served_is_what_the_account_held() -> None:
+    """The daemon's tests compare the store with the truth, so served and true must be the same."""
+    with Sandbox(clock=lambda: NOON_MS) as exchange:
+        rows = ask(exchange.base_url, exchange.accounts[0], "needBtcValuation=true&").json()
+        (entry,) = exchange.requests(account="main")
+        assert entry.held_ms == NOON_MS
+        assert rows == exchange.truth("main", NOON_MS)
+
+
+def test_a_scripted_fault_meets_the_requests_it_names() -> None:
+    """A test has to know which request fails."""
+    with Sandbox(clock=lambda: NOON_MS) as exchange:
+        exchange.script(Fault(kind="status", status=500, account="main", first=2, last=3))
+        statuses = [ask(exchange.base_url, exchange.accounts[0]).status_code for _ in range(4)]
+        assert statuses == [200, 500, 500, 200]
+
+
+def test_accounts_have_names_and_keys_that_follow_from_the_seed() -> None:
+    """A restarted sandbox must know the keys that a client was configured with."""
+    assert [account.name for account in Sandbox(1).accounts] == ["main"]
+    assert [account.name for account in Sandbox(3).accounts] == ["acct-0001", "acct-0002", "acct-0003"]
+    first, again, other = Sandbox(seed=1).accounts[0], Sandbox(seed=1).accounts[0], Sandbox(seed=2).accounts[0]
+    assert first == again
+    assert first.api_key != other.api_key
+    assert len(first.api_key) == len(first.api_secret) == 64
+    assert first.api_key.isalnum()
+
+
+def test_serve_describes_itself_and_ends_when_told() -> None:
+    """The command line prints this line, and a supervisor ends the command."""
+    stop, told = threading.Event(), []
+
+    def ready(description: dict[str, Any]) -> None:
+        told.append(description)
+        assert requests.get(f"{description['base_url']}/api/v3/time", timeout=10).json()["serverTime"] > 0
+        stop.set()
+
+    serve(accounts=2, seed=5, ready=ready, stop=stop)
+    (description,) = told
+    assert description["base_url"].startswith("http://127.0.0.1:")
+    assert [set(account) for account in description["accounts"]] == [{"name", "api_key", "api_secret"}] * 2
+
+
+def test_a_port_in_use_is_one_sentence() -> None:
+    """Two sandboxes on one port is a mistake that users make."""
+    with Sandbox() as exchange:
+        port = int(exchange.base_url.rpartition(":")[2])
+        with pytest.raises(UsageError, match=f"the sandbox can't listen on 127.0.0.1:{port}: "), Sandbox(port=port):
+            pass
