@@ -25,9 +25,15 @@ class Balance:
     ipoable: Decimal
     btc_valuation: Decimal | None
 
+    @classmethod
+    def zero(cls, asset: str, *, btc_requested: bool) -> Balance:
+        """What a whole snapshot says of an asset that it does not name."""
+        nothing, valuation = dict.fromkeys(AMOUNT_FIELDS, Decimal(0)), Decimal(0) if btc_requested else None
+        return cls(asset=asset, btc_valuation=valuation, **nothing)
+
     @property
     def total(self) -> Decimal:
-        """free + locked + frozen + withdrawing, assuming that they are disjoint (Binance does not say); ipoable stays apart."""
+        """free + locked + frozen + withdrawing, assuming that they are disjoint (unverified); ipoable stays apart."""
         return exact_sum((self.free, self.locked, self.frozen, self.withdrawing))
 
     @property
@@ -60,7 +66,11 @@ class Snapshot:
     @property
     def btc_total(self) -> Decimal | None:
         """Exact sum of the valuations in BTC, without the unpriced rows; None when they were not asked for."""
-        return exact_sum(b.btc_valuation for b in self.balances if b.btc_valuation is not None) if self.btc_requested else None
+        return (
+            exact_sum(b.btc_valuation for b in self.balances if b.btc_valuation is not None)
+            if self.btc_requested
+            else None
+        )
 
     @property
     def unpriced(self) -> int:
@@ -68,7 +78,9 @@ class Snapshot:
         return sum(b.unpriced for b in self.balances)
 
 
-def snapshot_of(balances: Iterable[Balance], *, btc_requested: bool, extra: Mapping[str, Mapping[str, str]] | None = None) -> Snapshot:
+def snapshot_of(
+    balances: Iterable[Balance], *, btc_requested: bool, extra: Mapping[str, Mapping[str, str]] | None = None
+) -> Snapshot:
     """Put the rows of a reply into the order of the store, without those that say nothing."""
     kept = sorted((b for b in balances if not b.is_zero), key=lambda b: b.asset)
     return Snapshot(balances=tuple(kept), btc_requested=btc_requested, extra=extra or {})

@@ -139,7 +139,9 @@ def unexplained(schedule: Sequence[ScheduleEntry], *, after: int | None, before:
     found = []
     for entry, end in _periods(schedule):
         if entry.interval_s is not None:
-            ticks = range_between(max(entry.from_at, floor + 1), min(end, before) if end is not None else before, entry.interval_s)
+            ticks = range_between(
+                max(entry.from_at, floor + 1), min(end, before) if end is not None else before, entry.interval_s
+            )
             found += [ticks] if ticks else []
     return found
 
@@ -151,7 +153,7 @@ def _periods(schedule: Sequence[ScheduleEntry]) -> Iterator[tuple[ScheduleEntry,
 
 
 def deadline_ms(due_at: int, interval_s: int, offset_ms: int) -> int:
-    """Last moment (epoch ms) at which the tick may still be tried: its start in the window plus a minute, within the interval."""
+    """Last moment (epoch ms) at which for a tick: its start in the window plus a minute, within the interval."""
     start = due_at * 1000 + offset_ms
     return min(start + TRY_FOR_S * 1000, (due_at + interval_s) * 1000)
 

@@ -1,0 +1,174 @@
+"""Engines: how a database is opened, and how its errors are said."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url, text
+from sqlalchemy.pool import NullPool
+
+from collector.errors import CollectorError, DatabaseError, SchemaMissingError, SchemaVersionError
+from collector.storage.schema import REVISIONS
+
+Role = Literal["writer", "reader", "migration"]
+OLDEST_SQLITE = (3, 37)
+BUSY_TIMEOUT_S = 10
+CONNECT_TIMEOUT_S = 10
+
+
+def open_engine(url: str | URL, role: Role) -> Engine:
+    """An engine for one role: `writer` begins IMMEDIATE on SQLite, `reader` only reads, `migration` has no foreign keys.
+
+    Raises DatabaseError for an engine that is not supported, a missing driver or an SQLite that is too old.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite_engine(parsed, role)
+    if parsed.get_backend_name() == "postgresql":
+        return _postgresql_engine(parsed, role)
+    raise DatabaseError(
+        f"a database of kind {parsed.get_backend_name()!r} is not supported: use sqlite:///FILE or postgresql://..."
+    )
+
+
+def sqlite_file(url: str | URL) -> Path | None:
+    """The file behind an SQLite URL; None for PostgreSQL. Raises DatabaseError for a database in memory."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return None
+    if not parsed.database or parsed.database == ":memory:":
+        raise DatabaseError("an SQLite database in memory keeps no history: use sqlite:///FILE")
+    return Path(parsed.database)
+
+
+def create_sqlite_file(path: Path) -> None:
+    """Make an empty file that only its owner can read; SQLite gives its -wal and -shm the same mode."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _sqlite_engine(url: URL, role: Role) -> Engine:
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise DatabaseError(
+            f"SQLite {sqlite3.sqlite_version} is too old: use a Python with 3.37 or newer, or PostgreSQL"
+        )
+    path = sqlite_file(url)
+    connect = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+    engine = create_engine(url, connect_args=connect, poolclass=NullPool, hide_parameters=True)
+
+    @event.listens_for(engine, "do_connect")
+    def refuse_to_create(*_: Any) -> None:
+        if path is not None and not path.exists():
+            raise SchemaMissingError(f"there is no database at {path} yet: make it with 'collector db upgrade'")
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _: Any) -> None:
+        connection.isolation_level = None
+        for statement in _pragmas(role):
+            connection.execute(statement)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if role == "reader" else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _pragmas(role: Role) -> tuple[str, ...]:
+    if role == "reader":
+        return ("PRAGMA query_only=ON",)
+    keys = "ON" if role == "writer" else "OFF"
+    return ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", f"PRAGMA foreign_keys={keys}")
+
+
+def _postgresql_engine(url: URL, role: Role) -> Engine:
+    connect: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": f"collector {role}"}
+    level: dict[str, Any] = {}
+    if role == "reader":
+        connect["options"] = "-c default_transaction_read_only=on"
+        level["isolation_level"] = "REPEATABLE READ"
+    try:
+        return create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            connect_args=connect,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            **level,
+        )
+    except ImportError as error:
+        raise DatabaseError("PostgreSQL needs its driver: pip install 'binance-asset-collector[postgres]'") from error
+
+
+@contextmanager
+def database_errors(url: str | URL) -> Iterator[None]:
+    """Turn what drivers raise into one sentence that names the database; parameters and row contents stay out of it."""
+    try:
+        yield
+    except CollectorError:
+        raise
+    except exc.DBAPIError as error:
+        raise DatabaseError(f"{describe(url)}: {_first_line(error.orig)}") from None
+    except exc.SQLAlchemyError as error:
+        raise DatabaseError(f"{describe(url)}: {type(error).__name__}") from None
+
+
+def describe(url: str | URL) -> str:
+    """How messages name a database: without user, password or options."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return f"database {parsed.database}"
+    port = f":{parsed.port}" if parsed.port else ""
+    return f"database {parsed.database or ''} at {parsed.host or 'localhost'}{port}"
+
+
+def _first_line(error: BaseException | None) -> str:
+    # PostgreSQL puts the failing row, amounts and all, into DETAIL: only the primary message may be shown.
+    primary = getattr(getattr(error, "diag", None), "message_primary", None)
+    lines = str(primary or error or "unknown error").strip().splitlines()
+    return lines[0] if lines else "unknown error"
+
+
+def current_revision(connection: Connection) -> str | None:
+    """The revision of the tables, None when there are none."""
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    row = connection.execute(text("SELECT version_num FROM alembic_version")).first()
+    return None if row is None else str(row[0])
+
+
+def check_schema(connection: Connection) -> None:
+    """Raise a sentence with the command that helps unless the tables are those of this program."""
+    revision, where = current_revision(connection), describe(connection.engine.url)
+    if revision is None:
+        raise SchemaMissingError(f"{where} has no tables yet: make them with 'collector db upgrade'")
+    check_known(connection, revision)
+    if revision != REVISIONS[-1]:
+        raise SchemaVersionError(
+            f"{where} is at revision {revision}, this version needs {REVISIONS[-1]}: run 'collector db upgrade'"
+        )
+
+
+def check_known(connection: Connection, revision: str | None) -> None:
+    """Raise when the tables were made by a newer program."""
+    if revision is not None and revision not in REVISIONS:
+        where = describe(connection.engine.url)
+        raise SchemaVersionError(
+            f"{where} is at revision {revision}, which this version does not know: install a newer collector"
+        )
+
+
+@contextmanager
+def reading(url: str | URL) -> Iterator[Connection]:
+    """A read-only connection with one consistent view of a database of this program's schema."""
+    engine = open_engine(url, "reader")
+    try:
+        with database_errors(url), engine.connect() as connection:
+            check_schema(connection)
+            yield connection
+    finally:
+        engine.dispose()

@@ -1,0 +1,168 @@
+"""Writing the ledger: each tick in one transaction, once."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, insert, select, update
+
+from collector.domain.balances import Snapshot, digest
+from collector.domain.ticks import MissReason, TickOutcome, TickRange
+from collector.storage.engine import database_errors
+from collector.storage.schema import known_asset, missed, tick
+from collector.storage.statements import BalanceInsert, TickUpsert, upsert_into
+
+
+class Recorder:
+    """The one writer of a process: a kept connection behind a lock, one transaction a call."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._tick = TickUpsert(engine)
+        self._balances = BalanceInsert(engine)
+        self._known: dict[int, dict[str, int]] = {}
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction on the kept connection; a DatabaseError leaves nothing written; the next one reconnects."""
+        with self._lock, database_errors(self._engine.url):
+            try:
+                if self._connection is None:
+                    self._connection = self._engine.connect()
+                with self._connection.begin():
+                    yield self._connection
+            except BaseException:
+                self._drop()
+                raise
+
+    def close(self) -> None:
+        """Give the connection back; waits for a write in progress."""
+        with self._lock:
+            self._drop()
+
+    def record_tick(self, outcome: TickOutcome, *, recorded_at_ms: int) -> bool:
+        """Store what came of a tick, stored (the whole snapshot) or failed; True when this is now the tick's answer.
+
+        Idempotent for each tick: a stored one stays as it is, a failed one may become stored, and two fetches
+        are never merged.
+        """
+        with self.transaction() as connection:
+            won = self._tick.run(connection, _tick_row(outcome, recorded_at_ms))
+            known = None
+            if not won:
+                _adopt(connection, outcome)
+            elif outcome.snapshot is not None:
+                self._balances.run(connection, outcome.account_id, outcome.due_at, outcome.snapshot.balances)
+                known = self._note_assets(connection, outcome, outcome.snapshot)
+        if known is not None:
+            self._known[outcome.account_id] = known
+        return won
+
+    def record_missed(self, account_id: int, ticks: TickRange, reason: MissReason) -> None:
+        """Store a range of ticks for which no request left; it extends the one before it in the same loss."""
+        with self.transaction() as connection:
+            write_missed(connection, account_id, ticks, reason)
+
+    def _note_assets(self, connection: Connection, outcome: TickOutcome, snapshot: Snapshot) -> dict[str, int]:
+        """Keep the first due_at of each asset, the earliest one: what was spooled is stored after the present."""
+        known = self._known.get(outcome.account_id)
+        if known is None:
+            known = _known_assets(connection, outcome.account_id)
+        new = [b.asset for b in snapshot.balances if known.get(b.asset, outcome.due_at + 1) > outcome.due_at]
+        if new:
+            insertion = upsert_into(known_asset, self._engine)
+            earlier = insertion.excluded.first_due_at
+            connection.execute(
+                insertion.on_conflict_do_update(
+                    index_elements=["account_id", "asset"],
+                    set_={"first_due_at": earlier},
+                    where=earlier < known_asset.c.first_due_at,
+                ),
+                [{"account_id": outcome.account_id, "asset": asset, "first_due_at": outcome.due_at} for asset in new],
+            )
+        return known | dict.fromkeys(new, outcome.due_at)
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+
+
+def write_missed(connection: Connection, account_id: int, ticks: TickRange, reason: MissReason) -> None:
+    """Insert a range of missed ticks, or extend the newest one when it is the same loss going on."""
+    of_account = missed.c.account_id == account_id
+    last = connection.execute(select(missed).where(of_account).order_by(missed.c.start_at.desc()).limit(1)).first()
+    same_loss = last is not None and last.reason == reason and last.interval_s == ticks.interval_s
+    if last is not None and same_loss and last.last_due_at + ticks.interval_s == ticks.start_at:
+        longer = {"last_due_at": ticks.last_due_at, "ticks": last.ticks + ticks.ticks}
+        connection.execute(update(missed).where(of_account, missed.c.start_at == last.start_at).values(longer))
+    else:
+        row = {
+            "start_at": ticks.start_at,
+            "last_due_at": ticks.last_due_at,
+            "interval_s": ticks.interval_s,
+            "ticks": ticks.ticks,
+        }
+        connection.execute(insert(missed).values(account_id=account_id, reason=str(reason), **row))
+
+
+def _adopt(connection: Connection, outcome: TickOutcome) -> None:
+    """A manual snapshot that stands on an instant of the grid answers for it: there can't be a second one."""
+    if outcome.interval_s is not None:
+        of_tick = (
+            tick.c.account_id == outcome.account_id,
+            tick.c.due_at == outcome.due_at,
+            tick.c.interval_s.is_(None),
+        )
+        connection.execute(update(tick).where(*of_tick).values(interval_s=outcome.interval_s))
+
+
+def _known_assets(connection: Connection, account_id: int) -> dict[str, int]:
+    rows = connection.execute(
+        select(known_asset.c.asset, known_asset.c.first_due_at).where(known_asset.c.account_id == account_id)
+    )
+    return {row.asset: row.first_due_at for row in rows}
+
+
+def _tick_row(o: TickOutcome, recorded_at_ms: int) -> dict[str, Any]:
+    return {
+        "account_id": o.account_id,
+        "due_at": o.due_at,
+        "interval_s": o.interval_s,
+        "outcome": str(o.outcome),
+        "reason": None if o.reason is None else str(o.reason),
+        "http_status": o.http_status,
+        "code": o.code,
+        "detail": o.detail,
+        "attempts": o.attempts,
+        "requested_at": o.requested_at_ms,
+        "received_at": o.received_at_ms,
+        "recorded_at": recorded_at_ms,
+        "clock_offset_ms": o.clock_offset_ms,
+        "weight_used": o.weight_used,
+        **_snapshot_columns(o.snapshot),
+    }
+
+
+def _snapshot_columns(s: Snapshot | None) -> dict[str, Any]:
+    if s is None:
+        return dict.fromkeys(("asset_count", "unpriced", "btc_total", "btc_requested", "digest", "extra"))
+    return {
+        "asset_count": len(s.balances),
+        "unpriced": s.unpriced,
+        "btc_total": s.btc_total,
+        "btc_requested": int(s.btc_requested),
+        "digest": digest(s.balances),
+        "extra": json.dumps(
+            {asset: dict(fields) for asset, fields in s.extra.items()}, ensure_ascii=False, sort_keys=True
+        )
+        if s.extra
+        else None,
+    }

@@ -1,0 +1,289 @@
+CREATE TABLE account (
+	id INTEGER NOT NULL,
+	name TEXT NOT NULL,
+	created_at INTEGER NOT NULL,
+	asset_scope TEXT,
+	key_fingerprint TEXT,
+	stopped_at INTEGER,
+	stop_reason TEXT,
+	probe_at INTEGER,
+	CONSTRAINT pk_account PRIMARY KEY (id),
+	CONSTRAINT uq_account_name UNIQUE (name),
+	CONSTRAINT ck_account_named CHECK (name <> '')
+)
+ STRICT;
+
+CREATE TABLE daemon_run (
+	host TEXT NOT NULL,
+	started_at INTEGER NOT NULL,
+	pid INTEGER NOT NULL,
+	ended_at INTEGER,
+	clean INTEGER,
+	version TEXT NOT NULL,
+	CONSTRAINT pk_daemon_run PRIMARY KEY (host, started_at),
+	CONSTRAINT ck_daemon_run_clean CHECK (clean IN (0, 1))
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE price (
+	due_at INTEGER NOT NULL,
+	base TEXT NOT NULL,
+	quote TEXT NOT NULL,
+	price TEXT NOT NULL,
+	CONSTRAINT pk_price PRIMARY KEY (due_at, base, quote),
+	CONSTRAINT ck_price_price_plain CHECK (price GLOB '[0-9]*' AND price NOT GLOB '*[^0-9.]*' AND price NOT GLOB '*.*.*' AND price NOT GLOB '*.')
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE wait (
+	scope TEXT NOT NULL,
+	until INTEGER NOT NULL,
+	reason TEXT NOT NULL,
+	CONSTRAINT pk_wait PRIMARY KEY (scope),
+	CONSTRAINT ck_wait_reason CHECK (reason IN ('timeout', 'connection', 'tls', 'server_error', 'bad_reply', 'clock', 'rate_limited', 'banned', 'firewall', 'busy', 'maintenance', 'bad_signature', 'key_rejected', 'bad_parameter', 'unknown_code', 'aborted'))
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE known_asset (
+	account_id INTEGER NOT NULL,
+	asset TEXT NOT NULL,
+	first_due_at INTEGER NOT NULL,
+	CONSTRAINT pk_known_asset PRIMARY KEY (account_id, asset),
+	CONSTRAINT fk_known_asset_account FOREIGN KEY(account_id) REFERENCES account (id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE missed (
+	account_id INTEGER NOT NULL,
+	start_at INTEGER NOT NULL,
+	last_due_at INTEGER NOT NULL,
+	interval_s INTEGER NOT NULL,
+	ticks INTEGER NOT NULL,
+	reason TEXT NOT NULL,
+	CONSTRAINT pk_missed PRIMARY KEY (account_id, start_at),
+	CONSTRAINT ck_missed_reason CHECK (reason IN ('not_running', 'suspended', 'overrun', 'clock_step', 'paused', 'account_stopped', 'waiting', 'spool_full')),
+	CONSTRAINT ck_missed_interval CHECK (interval_s BETWEEN 1 AND 86400),
+	CONSTRAINT ck_missed_ticks CHECK (last_due_at = start_at + (ticks - 1) * interval_s AND ticks >= 1),
+	CONSTRAINT fk_missed_account FOREIGN KEY(account_id) REFERENCES account (id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE schedule (
+	account_id INTEGER NOT NULL,
+	from_at INTEGER NOT NULL,
+	interval_s INTEGER,
+	CONSTRAINT pk_schedule PRIMARY KEY (account_id, from_at),
+	CONSTRAINT ck_schedule_interval CHECK (interval_s BETWEEN 1 AND 86400),
+	CONSTRAINT fk_schedule_account FOREIGN KEY(account_id) REFERENCES account (id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE thinned (
+	account_id INTEGER NOT NULL,
+	start_at INTEGER NOT NULL,
+	last_due_at INTEGER NOT NULL,
+	interval_s INTEGER NOT NULL,
+	ticks INTEGER NOT NULL,
+	CONSTRAINT pk_thinned PRIMARY KEY (account_id, start_at),
+	CONSTRAINT ck_thinned_interval CHECK (interval_s BETWEEN 1 AND 86400),
+	CONSTRAINT ck_thinned_ticks CHECK (last_due_at = start_at + (ticks - 1) * interval_s AND ticks >= 1),
+	CONSTRAINT fk_thinned_account FOREIGN KEY(account_id) REFERENCES account (id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE tick (
+	due_at INTEGER NOT NULL,
+	account_id INTEGER NOT NULL,
+	interval_s INTEGER,
+	outcome TEXT NOT NULL,
+	reason TEXT,
+	http_status INTEGER,
+	code INTEGER,
+	detail TEXT,
+	attempts INTEGER NOT NULL,
+	requested_at INTEGER,
+	received_at INTEGER,
+	recorded_at INTEGER NOT NULL,
+	clock_offset_ms INTEGER,
+	weight_used INTEGER,
+	asset_count INTEGER,
+	unpriced INTEGER,
+	btc_total TEXT,
+	btc_requested INTEGER,
+	digest TEXT,
+	extra TEXT,
+	CONSTRAINT pk_tick PRIMARY KEY (account_id, due_at),
+	CONSTRAINT ck_tick_interval CHECK (interval_s BETWEEN 1 AND 86400),
+	CONSTRAINT ck_tick_btc_requested CHECK (btc_requested IN (0, 1)),
+	CONSTRAINT ck_tick_outcome CHECK (CASE outcome WHEN 'stored' THEN reason IS NULL AND received_at IS NOT NULL AND asset_count IS NOT NULL AND digest IS NOT NULL AND btc_requested IS NOT NULL WHEN 'failed' THEN reason IS NOT NULL AND reason IN ('timeout', 'connection', 'tls', 'server_error', 'bad_reply', 'clock', 'rate_limited', 'banned', 'firewall', 'busy', 'maintenance', 'bad_signature', 'key_rejected', 'bad_parameter', 'unknown_code', 'aborted') AND interval_s IS NOT NULL AND asset_count IS NULL ELSE 1 = 0 END),
+	CONSTRAINT ck_tick_btc_total_plain CHECK (btc_total GLOB '[0-9]*' AND btc_total NOT GLOB '*[^0-9.]*' AND btc_total NOT GLOB '*.*.*' AND btc_total NOT GLOB '*.'),
+	CONSTRAINT fk_tick_account FOREIGN KEY(account_id) REFERENCES account (id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE INDEX ix_tick_not_stored ON tick (account_id, due_at, outcome, interval_s, reason) WHERE outcome <> 'stored';
+
+CREATE TABLE balance (
+	due_at INTEGER NOT NULL,
+	account_id INTEGER NOT NULL,
+	asset TEXT NOT NULL,
+	free TEXT NOT NULL,
+	locked TEXT NOT NULL,
+	frozen TEXT NOT NULL,
+	withdrawing TEXT NOT NULL,
+	ipoable TEXT NOT NULL,
+	btc_valuation TEXT,
+	CONSTRAINT pk_balance PRIMARY KEY (account_id, due_at, asset),
+	CONSTRAINT fk_balance_tick FOREIGN KEY(account_id, due_at) REFERENCES tick (account_id, due_at),
+	CONSTRAINT ck_balance_asset CHECK (asset <> ''),
+	CONSTRAINT ck_balance_free_plain CHECK (free GLOB '[0-9]*' AND free NOT GLOB '*[^0-9.]*' AND free NOT GLOB '*.*.*' AND free NOT GLOB '*.'),
+	CONSTRAINT ck_balance_locked_plain CHECK (locked GLOB '[0-9]*' AND locked NOT GLOB '*[^0-9.]*' AND locked NOT GLOB '*.*.*' AND locked NOT GLOB '*.'),
+	CONSTRAINT ck_balance_frozen_plain CHECK (frozen GLOB '[0-9]*' AND frozen NOT GLOB '*[^0-9.]*' AND frozen NOT GLOB '*.*.*' AND frozen NOT GLOB '*.'),
+	CONSTRAINT ck_balance_withdrawing_plain CHECK (withdrawing GLOB '[0-9]*' AND withdrawing NOT GLOB '*[^0-9.]*' AND withdrawing NOT GLOB '*.*.*' AND withdrawing NOT GLOB '*.'),
+	CONSTRAINT ck_balance_ipoable_plain CHECK (ipoable GLOB '[0-9]*' AND ipoable NOT GLOB '*[^0-9.]*' AND ipoable NOT GLOB '*.*.*' AND ipoable NOT GLOB '*.'),
+	CONSTRAINT ck_balance_btc_valuation_plain CHECK (btc_valuation GLOB '[0-9]*' AND btc_valuation NOT GLOB '*[^0-9.]*' AND btc_valuation NOT GLOB '*.*.*' AND btc_valuation NOT GLOB '*.')
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE VIEW snapshot AS
+SELECT a.name AS account, a.id AS account_id, strftime('%Y-%m-%dT%H:%M:%SZ', t.due_at, 'unixepoch') AS due_at, t.due_at AS due_epoch, strftime('%Y-%m-%dT%H:%M:%fZ', t.received_at / 1000.0, 'unixepoch') AS captured_at,
+    a.asset_scope, t.asset_count, t.unpriced, t.btc_total, CAST(t.btc_total AS REAL) AS btc_total_num
+FROM account AS a JOIN tick AS t ON t.account_id = a.id
+WHERE t.outcome = 'stored';
+
+CREATE VIEW total_history AS
+SELECT a.name AS account, a.id AS account_id, strftime('%Y-%m-%dT%H:%M:%SZ', t.due_at, 'unixepoch') AS due_at, t.due_at AS due_epoch, strftime('%Y-%m-%dT%H:%M:%fZ', t.received_at / 1000.0, 'unixepoch') AS captured_at,
+    a.asset_scope, t.asset_count, t.unpriced, t.btc_total, CAST(t.btc_total AS REAL) AS btc_total_num
+FROM account AS a JOIN tick AS t ON t.account_id = a.id
+WHERE t.outcome = 'stored' AND t.btc_requested = 1;
+
+CREATE VIEW latest_balance AS
+SELECT a.name AS account, a.id AS account_id, strftime('%Y-%m-%dT%H:%M:%SZ', t.due_at, 'unixepoch') AS due_at, t.due_at AS due_epoch, strftime('%Y-%m-%dT%H:%M:%fZ', t.received_at / 1000.0, 'unixepoch') AS captured_at, b.asset,
+    b.free AS free, b.locked AS locked, b.frozen AS frozen, b.withdrawing AS withdrawing, b.ipoable AS ipoable, b.btc_valuation AS btc_valuation, CAST(b.free AS REAL) AS free_num, CAST(b.locked AS REAL) AS locked_num, CAST(b.frozen AS REAL) AS frozen_num, CAST(b.withdrawing AS REAL) AS withdrawing_num, CAST(b.ipoable AS REAL) AS ipoable_num, CAST(b.btc_valuation AS REAL) AS btc_valuation_num, CAST(b.free AS REAL) + CAST(b.locked AS REAL) + CAST(b.frozen AS REAL) + CAST(b.withdrawing AS REAL) AS total_num
+FROM account AS a JOIN tick AS t ON t.account_id = a.id
+    JOIN balance AS b ON b.account_id = t.account_id AND b.due_at = t.due_at
+WHERE t.outcome = 'stored' AND t.due_at = (SELECT s.due_at FROM tick AS s WHERE s.account_id = a.id AND s.outcome = 'stored' ORDER BY s.due_at DESC LIMIT 1);
+
+CREATE VIEW balance_history AS
+SELECT a.name AS account, a.id AS account_id, strftime('%Y-%m-%dT%H:%M:%SZ', t.due_at, 'unixepoch') AS due_at, t.due_at AS due_epoch, strftime('%Y-%m-%dT%H:%M:%fZ', t.received_at / 1000.0, 'unixepoch') AS captured_at, b.asset,
+    b.free AS free, b.locked AS locked, b.frozen AS frozen, b.withdrawing AS withdrawing, b.ipoable AS ipoable, b.btc_valuation AS btc_valuation, CAST(b.free AS REAL) AS free_num, CAST(b.locked AS REAL) AS locked_num, CAST(b.frozen AS REAL) AS frozen_num, CAST(b.withdrawing AS REAL) AS withdrawing_num, CAST(b.ipoable AS REAL) AS ipoable_num, CAST(b.btc_valuation AS REAL) AS btc_valuation_num, CAST(b.free AS REAL) + CAST(b.locked AS REAL) + CAST(b.frozen AS REAL) + CAST(b.withdrawing AS REAL) AS total_num
+FROM account AS a JOIN tick AS t ON t.account_id = a.id
+    JOIN balance AS b ON b.account_id = t.account_id AND b.due_at = t.due_at
+WHERE t.outcome = 'stored';
+
+CREATE VIEW asset_history AS
+SELECT a.name AS account, a.id AS account_id, strftime('%Y-%m-%dT%H:%M:%SZ', t.due_at, 'unixepoch') AS due_at, t.due_at AS due_epoch, strftime('%Y-%m-%dT%H:%M:%fZ', t.received_at / 1000.0, 'unixepoch') AS captured_at, k.asset,
+    coalesce(b.free, '0') AS free, coalesce(b.locked, '0') AS locked, coalesce(b.frozen, '0') AS frozen, coalesce(b.withdrawing, '0') AS withdrawing, coalesce(b.ipoable, '0') AS ipoable, CASE WHEN b.asset IS NULL AND t.btc_requested = 1 THEN '0' ELSE b.btc_valuation END AS btc_valuation, CAST(coalesce(b.free, '0') AS REAL) AS free_num, CAST(coalesce(b.locked, '0') AS REAL) AS locked_num, CAST(coalesce(b.frozen, '0') AS REAL) AS frozen_num, CAST(coalesce(b.withdrawing, '0') AS REAL) AS withdrawing_num, CAST(coalesce(b.ipoable, '0') AS REAL) AS ipoable_num, CAST(CASE WHEN b.asset IS NULL AND t.btc_requested = 1 THEN '0' ELSE b.btc_valuation END AS REAL) AS btc_valuation_num, CAST(coalesce(b.free, '0') AS REAL) + CAST(coalesce(b.locked, '0') AS REAL) + CAST(coalesce(b.frozen, '0') AS REAL) + CAST(coalesce(b.withdrawing, '0') AS REAL) AS total_num
+FROM account AS a JOIN known_asset AS k ON k.account_id = a.id
+    JOIN tick AS t ON t.account_id = a.id AND t.due_at >= k.first_due_at
+    LEFT JOIN balance AS b ON b.account_id = t.account_id AND b.due_at = t.due_at AND b.asset = k.asset
+WHERE t.outcome = 'stored' AND (a.asset_scope IS NULL OR a.asset_scope = k.asset);
+
+CREATE VIEW gap AS
+WITH answered AS (
+    SELECT a.id AS account_id,
+        (SELECT x.due_at FROM tick AS x WHERE x.account_id = a.id AND x.interval_s IS NOT NULL ORDER BY x.due_at DESC LIMIT 1) AS tick_at,
+        (SELECT x.last_due_at FROM missed AS x WHERE x.account_id = a.id ORDER BY x.start_at DESC LIMIT 1) AS missed_at,
+        (SELECT x.last_due_at FROM thinned AS x WHERE x.account_id = a.id ORDER BY x.start_at DESC LIMIT 1) AS thinned_at
+    FROM account AS a),
+newest AS (
+    SELECT account_id, max(coalesce(tick_at, -1), coalesce(missed_at, -1), coalesce(thinned_at, -1)) AS newest_at FROM answered),
+period AS (
+    SELECT s.account_id, s.interval_s, n.newest_at, s.from_at AS from_at,
+        coalesce(lead(s.from_at) OVER (PARTITION BY s.account_id ORDER BY s.from_at), max(n.newest_at, CAST(strftime('%s', 'now') AS INTEGER) - min(s.interval_s, 120)) + 1) AS to_at
+    FROM schedule AS s JOIN newest AS n ON n.account_id = s.account_id),
+due AS (
+    SELECT account_id, interval_s, to_at,
+        max(0, (to_at - 1) / interval_s - (from_at - 1) / interval_s) AS ticks,
+        max(from_at, newest_at + 1) AS open_from
+    FROM period WHERE interval_s IS NOT NULL),
+open_end AS (
+    SELECT account_id, sum((to_at - 1) / interval_s - (open_from - 1) / interval_s) AS ticks,
+        min((open_from + interval_s - 1) / interval_s * interval_s) AS start_at,
+        max((to_at - 1) / interval_s * interval_s) AS last_due_at
+    FROM due WHERE (to_at - 1) / interval_s > (open_from - 1) / interval_s
+    GROUP BY account_id),
+item AS (
+    SELECT account_id, due_at AS start_at FROM tick AS x WHERE x.outcome <> 'stored' AND x.interval_s IS NOT NULL
+    UNION ALL SELECT account_id, start_at FROM missed
+    UNION ALL SELECT account_id, start_at FROM open_end),
+seen AS (
+    SELECT i.account_id, i.start_at,
+        max(coalesce((SELECT x.due_at FROM tick AS x WHERE x.outcome <> 'stored' AND x.interval_s IS NOT NULL AND x.account_id = i.account_id AND x.due_at < i.start_at ORDER BY x.due_at DESC LIMIT 1), 0),
+    coalesce((SELECT x.last_due_at FROM missed AS x WHERE x.account_id = i.account_id AND x.start_at < i.start_at ORDER BY x.start_at DESC LIMIT 1), 0)) AS loss_at
+    FROM item AS i),
+head AS (
+    SELECT s.account_id, s.start_at FROM seen AS s
+    WHERE s.loss_at = 0
+        OR EXISTS (SELECT 1 FROM tick AS x WHERE x.account_id = s.account_id AND x.due_at > s.loss_at AND x.due_at < s.start_at AND x.interval_s IS NOT NULL)
+        OR EXISTS (SELECT 1 FROM thinned AS x WHERE x.account_id = s.account_id AND x.start_at > s.loss_at AND x.start_at < s.start_at)),
+following AS (
+    SELECT h.account_id, h.start_at,
+        (SELECT x.due_at FROM tick AS x WHERE x.outcome = 'stored' AND x.interval_s IS NOT NULL AND x.account_id = h.account_id AND x.due_at > h.start_at ORDER BY x.due_at LIMIT 1) AS tick_at,
+        (SELECT x.start_at FROM thinned AS x WHERE x.account_id = h.account_id AND x.start_at > h.start_at ORDER BY x.start_at LIMIT 1) AS thinned_at
+    FROM head AS h),
+g AS (
+    SELECT account_id, start_at,
+        CASE WHEN tick_at IS NULL OR thinned_at < tick_at THEN thinned_at ELSE tick_at END AS next_at
+    FROM following),
+measured AS (
+    SELECT g.account_id, g.start_at, g.next_at IS NULL AS open,
+        max(coalesce((SELECT max(x.due_at) FROM tick AS x WHERE x.outcome <> 'stored' AND x.interval_s IS NOT NULL AND x.account_id = g.account_id AND x.due_at >= g.start_at AND (g.next_at IS NULL OR x.due_at < g.next_at)), 0),
+    coalesce((SELECT max(x.last_due_at) FROM missed AS x WHERE x.account_id = g.account_id AND x.start_at >= g.start_at AND (g.next_at IS NULL OR x.start_at < g.next_at)), 0),
+    CASE WHEN g.next_at IS NULL AND o.ticks > 0 THEN o.last_due_at ELSE 0 END) AS last_due_at,
+        (SELECT count(*) FROM tick AS x WHERE x.outcome <> 'stored' AND x.interval_s IS NOT NULL AND x.account_id = g.account_id AND x.due_at >= g.start_at AND (g.next_at IS NULL OR x.due_at < g.next_at)) AS failed,
+        (SELECT coalesce(sum(x.ticks), 0) FROM missed AS x WHERE x.account_id = g.account_id AND x.start_at >= g.start_at AND (g.next_at IS NULL OR x.start_at < g.next_at))
+            + CASE WHEN g.next_at IS NULL AND o.ticks > 0 THEN o.ticks ELSE 0 END AS missed,
+        (SELECT group_concat(word, ',') FROM (SELECT word FROM (SELECT x.reason AS word FROM tick AS x WHERE x.outcome <> 'stored' AND x.interval_s IS NOT NULL AND x.account_id = g.account_id AND x.due_at >= g.start_at AND (g.next_at IS NULL OR x.due_at < g.next_at)
+    UNION SELECT x.reason FROM missed AS x WHERE x.account_id = g.account_id AND x.start_at >= g.start_at AND (g.next_at IS NULL OR x.start_at < g.next_at)
+    UNION SELECT 'not_running' WHERE g.next_at IS NULL AND o.ticks > 0) ORDER BY word)) AS reasons
+    FROM g LEFT JOIN open_end AS o ON o.account_id = g.account_id)
+SELECT a.name AS account, a.id AS account_id,
+    strftime('%Y-%m-%dT%H:%M:%SZ', m.start_at, 'unixepoch') AS start_at, m.start_at AS start_epoch,
+    strftime('%Y-%m-%dT%H:%M:%SZ', m.last_due_at, 'unixepoch') AS last_due_at, m.last_due_at AS last_due_epoch,
+    m.failed + m.missed AS ticks, m.failed, m.missed, m.reasons, m.open
+FROM measured AS m JOIN account AS a ON a.id = m.account_id;
+
+CREATE VIEW coverage AS
+WITH answered AS (
+    SELECT a.id AS account_id,
+        (SELECT x.due_at FROM tick AS x WHERE x.account_id = a.id AND x.interval_s IS NOT NULL ORDER BY x.due_at DESC LIMIT 1) AS tick_at,
+        (SELECT x.last_due_at FROM missed AS x WHERE x.account_id = a.id ORDER BY x.start_at DESC LIMIT 1) AS missed_at,
+        (SELECT x.last_due_at FROM thinned AS x WHERE x.account_id = a.id ORDER BY x.start_at DESC LIMIT 1) AS thinned_at
+    FROM account AS a),
+newest AS (
+    SELECT account_id, max(coalesce(tick_at, -1), coalesce(missed_at, -1), coalesce(thinned_at, -1)) AS newest_at FROM answered),
+period AS (
+    SELECT s.account_id, s.interval_s, n.newest_at, s.from_at AS from_at,
+        coalesce(lead(s.from_at) OVER (PARTITION BY s.account_id ORDER BY s.from_at), max(n.newest_at, CAST(strftime('%s', 'now') AS INTEGER) - min(s.interval_s, 120)) + 1) AS to_at
+    FROM schedule AS s JOIN newest AS n ON n.account_id = s.account_id),
+due AS (
+    SELECT account_id, interval_s, to_at,
+        max(0, (to_at - 1) / interval_s - (from_at - 1) / interval_s) AS ticks,
+        max(from_at, newest_at + 1) AS open_from
+    FROM period WHERE interval_s IS NOT NULL),
+open_end AS (
+    SELECT account_id, sum((to_at - 1) / interval_s - (open_from - 1) / interval_s) AS ticks,
+        min((open_from + interval_s - 1) / interval_s * interval_s) AS start_at,
+        max((to_at - 1) / interval_s * interval_s) AS last_due_at
+    FROM due WHERE (to_at - 1) / interval_s > (open_from - 1) / interval_s
+    GROUP BY account_id),
+        counted AS (
+            SELECT a.name AS account, a.id AS account_id, (SELECT coalesce(sum(d.ticks), 0) FROM due AS d WHERE d.account_id = a.id) AS due,
+                (SELECT coalesce(sum(x.ticks), 0) FROM thinned AS x WHERE x.account_id = a.id) AS thinned,
+                (SELECT count(*) FROM tick AS x WHERE x.account_id = a.id AND x.outcome <> 'stored' AND x.interval_s IS NOT NULL) AS failed,
+                (SELECT coalesce(sum(x.ticks), 0) FROM missed AS x WHERE x.account_id = a.id)
+                    + coalesce((SELECT o.ticks FROM open_end AS o WHERE o.account_id = a.id), 0) AS missed
+            FROM account AS a)
+        SELECT account, account_id, due, due - thinned - failed - missed AS stored, thinned, failed, missed,
+            CASE WHEN due > 0 THEN CAST(100 * (due - failed - missed) AS REAL) / due END AS percent
+        FROM counted;
