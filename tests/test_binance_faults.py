@@ -4,7 +4,19 @@ from dataclasses import astuple
 
 import pytest
 
-from collector.binance.faults import CONNECTION, TIMEOUT, TLS, Fault, Scope, Stop, Wait, fault_for, fault_of, wait_until_msfrom collector.errors import ExchangeError
+from collector.binance.faults import (
+    CONNECTION,
+    TIMEOUT,
+    TLS,
+    Fault,
+    Scope,
+    Stop,
+    Wait,
+    fault_for,
+    fault_of,
+    wait_until_ms,
+)
+from collector.errors import ExchangeError
 
 # http status, code, reason, retry, resync, wait, scope, stop, alert, permanent
 RETRIED = (True, False, "none", "account", "never", False, False)
