@@ -1,0 +1,99 @@
+"""Reports as tables for people; importing it imports rich."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.cells import cell_len
+
+from collector.reports.instants import ago, rfc3339, rfc3339_ms
+from collector.reports.values import Basis, Column, Kind, Report, text
+
+GUTTER = "  "
+
+
+def table_lines(report: Report[Any], *, width: int | None) -> Iterator[str]:
+    """What the report rests on, its rows and its notes; nothing is ever cut or wrapped.
+
+    Where `width` (None: endless) is too small, columns of nothing but zeros become a sentence; where that is not
+    enough, each row becomes a block of lines.
+    """
+    columns = report.digest or report.columns
+    cells = [[_printable(text(c.cell(row))) for c in columns] for row in report.rows]
+    yield from (f"{line}\n" for line in _heading(report.basis))
+    yield from (f"{line}\n" for line in _body(columns, cells, width))
+    yield from (f"{line}\n" for line in (*report.notes, *report.warnings))
+
+
+def _heading(basis: Basis) -> list[str]:
+    if basis.account is None:
+        return []
+    lines = [f"account {basis.account}, wallet {basis.wallet}"]
+    if basis.due_at is not None and basis.captured_at_ms is not None and basis.age_s is not None:
+        captured = f"captured {rfc3339_ms(basis.captured_at_ms)}, {ago(basis.age_s)}"
+        lines.append(f"snapshot due {rfc3339(basis.due_at)}, {captured}")
+    return lines
+
+
+def _body(columns: Sequence[Column[Any]], cells: list[list[str]], width: int | None) -> Iterator[str]:
+    if not cells:
+        return
+    whole = _grid(columns, cells)
+    if _fits(whole, width):
+        yield from whole
+        return
+    zeros = [n for n, c in enumerate(columns) if c.kind is Kind.AMOUNT and all(_is_zero(row[n]) for row in cells)]
+    kept = [n for n in range(len(columns)) if n not in zeros]
+    slim = _grid([columns[n] for n in kept], [[row[n] for n in kept] for row in cells])
+    if zeros and _fits(slim, width):
+        yield from (*slim, f"zero in every row: {', '.join(columns[n].name for n in zeros)}")
+    else:
+        yield from _blocks(columns, cells)
+
+
+def _fits(lines: Sequence[str], width: int | None) -> bool:
+    # All lines but the names at their right end are equally long.
+    return width is None or max(cell_len(line) for line in lines) <= width
+
+
+def _grid(columns: Sequence[Column[Any]], cells: list[list[str]]) -> list[str]:
+    """The lines of a grid: a header, a rule, the rows; decimal points stand below each other."""
+    stacks = [_padded(c.kind, [c.name, *stack]) for c, stack in zip(columns, zip(*cells, strict=True), strict=True)]
+    header, *rows = (GUTTER.join(row).rstrip() for row in zip(*stacks, strict=True))
+    rule = GUTTER.join("-" * cell_len(stack[0]) for stack in stacks)
+    return [header, rule, *rows]
+
+
+def _padded(kind: Kind, stack: list[str]) -> list[str]:
+    name, cells = stack[0], stack[1:]
+    if kind is Kind.AMOUNT:
+        digits = max(len(cell.partition(".")[2]) for cell in cells)
+        cells = [
+            cell + " " * (digits - len(cell.partition(".")[2]) + (digits > 0 and "." not in cell)) for cell in cells
+        ]
+    width = max(map(cell_len, (name, *cells)))
+    right = kind in {Kind.AMOUNT, Kind.COUNT}
+    return [_pad(cell, width, right=right) for cell in (name, *cells)]
+
+
+def _pad(cell: str, width: int, *, right: bool) -> str:
+    blank = " " * (width - cell_len(cell))
+    return blank + cell if right else cell + blank
+
+
+def _blocks(columns: Sequence[Column[Any]], cells: list[list[str]]) -> Iterator[str]:
+    """Each row as lines of name and value; what is empty is left out."""
+    width = max(len(c.name) for c in columns)
+    for number, row in enumerate(cells):
+        yield from [""] if number else []
+        yield from (f"{c.name:{width}}{GUTTER}{cell}" for c, cell in zip(columns, row, strict=True) if cell)
+
+
+def _is_zero(cell: str) -> bool:
+    return bool(cell) and not cell.strip("0.")
+
+
+def _printable(cell: str) -> str:
+    """The cell without characters that would move or hide what stands beside them."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cell)

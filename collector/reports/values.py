@@ -1,0 +1,85 @@
+"""What a report is: a value that every format is a reader of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from collector.domain.records import WALLET, Gap
+
+Row = TypeVar("Row")
+
+Cell = str | int | bool | tuple[str, ...] | None
+"""What stands in a column: amounts as plain text, instants as RFC 3339 text; None where there is nothing to say."""
+
+
+class Kind(StrEnum):
+    """What the cells of a column are."""
+
+    TEXT = "text"
+    AMOUNT = "amount"
+    COUNT = "count"
+    INSTANT = "instant"
+    FLAG = "flag"
+    WORDS = "words"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column(Generic[Row]):
+    """One column: its name, the same in every format, and what it says of a row."""
+
+    name: str
+    kind: Kind
+    cell: Callable[[Row], Cell]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """The snapshot that a report rests on.
+
+    `age_s` is now minus captured_at in seconds, negative when the snapshot comes from the future; everything is None
+    where there is no snapshot, and where a report rests on those of several accounts.
+    """
+
+    account: str | None
+    due_at: int | None = None
+    captured_at_ms: int | None = None
+    age_s: int | None = None
+    wallet: str = WALLET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(Generic[Row]):
+    """Rows and what has to be known to read them.
+
+    `labels` are columns that repeat in each row what is said of the whole report, for formats that have nothing but
+    rows; `digest` replaces `columns` where a person reads them. `rows` may be an iterator, to be read once. `gaps` are
+    those that the rows cross, `facts` further values of the whole report, ready for JSON. `notes` are sentences for a
+    person, `warnings` those without which the rows mislead.
+    """
+
+    basis: Basis
+    columns: tuple[Column[Row], ...]
+    rows: Iterable[Row]
+    labels: tuple[Column[Row], ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    digest: tuple[Column[Row], ...] = ()
+
+    @property
+    def standalone(self) -> tuple[Column[Row], ...]:
+        """The columns of formats that have nothing but rows."""
+        return self.labels + self.columns
+
+
+def text(cell: Cell) -> str:
+    """A cell as TSV, CSV and tables write it; nothing for None."""
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    return ",".join(cell) if isinstance(cell, tuple) else str(cell)
