@@ -56,11 +56,11 @@ def masked_url(url: str) -> str:
     """A URL made by `normal_url`, its password as ***."""
     if not url.startswith(POSTGRES):
         return SQLITE + unquote(url.removeprefix(SQLITE))
-    login, _, place = url.removeprefix(POSTGRES).rpartition("@")
+    login, at, place = url.removeprefix(POSTGRES).rpartition("@")
     user, colon, _ = login.partition(":")
     place, question_mark, query = place.partition("?")
     query = "&".join(map(_masked_parameter, query.split("&")))
-    return POSTGRES + user + (":***" if colon else "") + ("@" if login else "") + place + question_mark + query
+    return POSTGRES + user + (":***" if colon else "") + at + place + question_mark + query
 
 
 def holds_password(url: str) -> bool:

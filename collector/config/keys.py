@@ -24,11 +24,6 @@ class Key:
     default: str | int | float | bool | None = None
     secret: bool = False
 
-    @property
-    def variable(self) -> str:
-        """Its environment variable."""
-        return "COLLECTOR_" + self.name.upper().replace(".", "__")
-
 
 PLAIN_KEYS = (
     Key(name="interval", kind=str, check=checks.interval, default="5m", about="how often every account is asked"),
@@ -86,7 +81,13 @@ PLAIN_KEYS = (
 
 ACCOUNT_KEYS = (
     Key(name="api_key", kind=str, check=checks.token, secret=True, about="the API key"),
-    Key(name="api_secret", kind=str, check=checks.token, secret=True, about="the secret of an HMAC key"),
+    Key(
+        name="api_secret",
+        kind=str,
+        check=checks.token,
+        secret=True,
+        about="the secret of an HMAC key; RSA and Ed25519 keys have a private_key instead",
+    ),
     Key(
         name="private_key",
         kind=str,

@@ -62,7 +62,7 @@ class Resolver:
         for (account, _), givens in self.given.items():
             for given in givens if account else []:
                 if given.where.startswith("BINANCE_"):
-                    stray = given
+                    stray = stray or given
                 else:
                     names.add(cast("str", account))
         if stray and names and not any(same_name(name) == MAIN_ACCOUNT for name in names):
