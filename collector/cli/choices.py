@@ -21,33 +21,20 @@ RANGE = "collector.cli.choices.range"
 account_option = click.option("--account", metavar="NAME", help="Which account; without it the only one.")
 
 
-class Instant(click.ParamType[int]):
-    """An RFC 3339 instant or a date, as epoch seconds."""
-
-    name = "instant"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from collector.reports.instants import parse_instant
-
-        try:
-            return parse_instant(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
 def range_options(command: F) -> F:
     """--from and --to; `chosen_range` gives what was said. (`from` can't be the name of an argument in Python.)"""
-    earliest = click.option(
-        "--from", metavar="T", type=Instant(), expose_value=False, callback=_note, help="First instant, inclusive."
-    )
-    latest = click.option(
-        "--to", metavar="T", type=Instant(), expose_value=False, callback=_note, help="Last instant, exclusive."
-    )
+    earliest = click.option("--from", metavar="T", expose_value=False, callback=_note, help="First instant, inclusive.")
+    latest = click.option("--to", metavar="T", expose_value=False, callback=_note, help="Last instant, exclusive.")
     return earliest(latest(command))
 
 
-def _note(ctx: click.Context, option: click.Parameter, value: int | None) -> None:
-    ctx.meta.setdefault(RANGE, {})[option.name] = value
+def _note(ctx: click.Context, option: click.Parameter, value: str | None) -> None:
+    from collector.reports.instants import parse_instant
+
+    try:
+        ctx.meta.setdefault(RANGE, {})[option.name] = None if value is None else parse_instant(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, option) from None
 
 
 def chosen_range() -> tuple[int | None, int | None]:

@@ -59,7 +59,7 @@ def emit(report: Report[Any]) -> None:
         encoding, errors = sys.stdout.encoding or "utf-8", "backslashreplace"
     else:
         encoding, errors = "utf-8", "strict"
-    out = click.get_binary_stream("stdout")
+    out = sys.stdout.buffer
     for line in _lines(report, chosen):
         out.write(line.encode(encoding, errors))
     out.flush()
