@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from starlette.types import Receive, Scope, Send
 
 from collector.sandbox.answers import Answer, RefusedError
+from collector.sandbox.controls import Controls
 from collector.sandbox.delivery import Wire, deliver
 from collector.sandbox.exchange import Exchange, Request
 from collector.sandbox.faults import DELIVERIES, Fault
-from collector.sandbox.journal import Journal, Served
-from collector.sandbox.members import Members
+from collector.sandbox.journal import Served
 from collector.sandbox.parameters import read_parameters
-from collector.sandbox.script import Script
 from collector.sandbox.spoil import replacement, transformed
 
 IP_HEADER = "x-sandbox-ip"
@@ -24,26 +23,14 @@ _UNANSWERED = ("reset", "hang")
 
 
 class ExchangeApp:
-    """Serves the exchange; `clock` tells epoch milliseconds, `skew_ms` how far the exchange is ahead of it."""
+    """Serves the exchange as the controls demand; with `trust_ip_header` a client may name its own address."""
 
-    def __init__(
-        self,
-        *,
-        exchange: Exchange,
-        members: Members,
-        script: Script,
-        journal: Journal,
-        clock: Callable[[], int],
-        trust_ip_header: bool,
-    ) -> None:
+    def __init__(self, exchange: Exchange, controls: Controls, *, trust_ip_header: bool) -> None:
         self._exchange = exchange
-        self._members = members
-        self._script = script
-        self._journal = journal
-        self._clock = clock
+        self._controls = controls
+        self._clock = controls.clock
         self._trust_ip_header = trust_ip_header
         self._stopping = asyncio.Event()
-        self.skew_ms = 0
 
     def stop(self) -> None:
         """Ends every pause, so that the server can end at once. To be called in the event loop."""
@@ -52,12 +39,30 @@ class ExchangeApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
         body = await _read(receive)
-        request = self._request(scope, body, self._clock())
-        member = self._members.with_key(request.headers.get("x-mbx-apikey"))
-        faults = self._script.meeting(member.account.name if member else None, request.path, now_ms=request.now_ms)
+        if body is None:
+            return
+        request = self._request(scope, body)
+        entry, faults = self._arrival(request)
+        self._controls.journal.note(entry)
+        answer = await self._answer(request, faults)
+        delivery = next((fault for fault in faults if fault.kind in DELIVERIES), None)
+        is_answered = delivery is None or delivery.kind not in _UNANSWERED
+        entry = replace(entry, status=answer.status if is_answered else None, code=answer.code, held_ms=answer.held_ms)
+
+        def finish(*, complete: bool) -> None:
+            self._controls.journal.note(replace(entry, finished_ms=self._clock(), complete=complete))
+
+        await deliver(answer, delivery, Wire(scope=scope, receive=receive, send=send, pause=self._pause, finish=finish))
+
+    def _arrival(self, request: Request) -> tuple[Served, list[Fault]]:
+        """The first note of a request, and the faults that it meets."""
+        controls = self._controls
+        member = controls.members.with_key(request.headers.get("x-mbx-apikey"))
+        account = member.account.name if member else None
+        faults = controls.faults.meeting(account, request.path, now_ms=request.now_ms)
         entry = Served(
-            number=self._journal.next_number(),
-            account=member.account.name if member else None,
+            number=controls.journal.next_number(),
+            account=account,
             client_ip=request.client_ip,
             method=request.method,
             path=request.path,
@@ -65,24 +70,7 @@ class ExchangeApp:
             signature=_signature(request),
             faults=tuple(fault.kind for fault in faults),
         )
-        self._journal.note(entry)
-        answer = await self._answer(request, faults)
-        delivery = next((fault for fault in faults if fault.kind in DELIVERIES), None)
-
-        def finish(*, complete: bool) -> None:
-            status = None if delivery and delivery.kind in _UNANSWERED else answer.status
-            self._journal.note(
-                replace(
-                    entry,
-                    finished_ms=self._clock(),
-                    status=status,
-                    code=answer.code,
-                    complete=complete,
-                    held_ms=answer.held_ms,
-                )
-            )
-
-        await deliver(answer, delivery, Wire(scope=scope, receive=receive, send=send, pause=self._pause, finish=finish))
+        return entry, faults
 
     async def _answer(self, request: Request, faults: Sequence[Fault]) -> Answer:
         weight_header, refusal = self._exchange.weigh(request)
@@ -90,7 +78,8 @@ class ExchangeApp:
         answer = replacement(faults, request.path) or refusal or self._exchange.answer(self._at(request, faults))
         return transformed(answer, faults).with_headers(weight_header)
 
-    def _request(self, scope: Scope, body: bytes, now_ms: int) -> Request:
+    def _request(self, scope: Scope, body: bytes) -> Request:
+        now_ms = self._clock()
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         client_ip = scope["client"][0]
         return Request(
@@ -101,13 +90,13 @@ class ExchangeApp:
             headers=headers,
             client_ip=headers.get(IP_HEADER, client_ip) if self._trust_ip_header else client_ip,
             now_ms=now_ms,
-            server_ms=now_ms + self.skew_ms,
+            server_ms=now_ms + self._controls.skew_ms,
         )
 
     def _at(self, request: Request, faults: Sequence[Fault]) -> Request:
         """The request as of now: after a latency the clock has moved on."""
         now_ms = self._clock()
-        skew_ms = self.skew_ms + sum(fault.skew_ms for fault in faults if fault.kind == "skew")
+        skew_ms = self._controls.skew_ms + sum(fault.skew_ms for fault in faults if fault.kind == "skew")
         return replace(request, now_ms=now_ms, server_ms=now_ms + skew_ms)
 
     async def _pause(self, seconds: float) -> None:
@@ -117,13 +106,15 @@ class ExchangeApp:
                 await asyncio.wait_for(self._stopping.wait(), seconds)
 
 
-async def _read(receive: Receive) -> bytes:
-    body = b""
-    more = True
+async def _read(receive: Receive) -> bytes | None:
+    """The whole body; None when the client went before it was complete."""
+    body, more = b"", True
     while more:
         message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
+        if message["type"] == "http.disconnect":
+            return None
+        body += message["body"]
+        more = message["more_body"]
     return body
 
 

@@ -81,13 +81,15 @@ async def deliver(answer: Answer, fault: Fault | None, wire: Wire) -> None:
         case _:
             wire.finish(complete=False)
             wire.transport.write(_head(answer) + answer.body[: len(answer.body) // 2])
+            if fault.kind == "reset_midway":
+                _reset(wire.transport)
             await wire.hang_up()
 
 
 async def _send(answer: Answer, wire: Wire) -> None:
     headers = [(name.encode(), value.encode()) for name, value in _headers(answer)]
-    await wire.send({"type": "http.response.start", "status": answer.status, "headers": headers})
     wire.finish(complete=not wire.transport.is_closing())
+    await wire.send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await wire.send({"type": "http.response.body", "body": answer.body})
 
 

@@ -81,7 +81,7 @@ class Exchange:
     def _user_asset(self, request: Request) -> Answer:
         member, values = self._signed(request)
         valued = optional_flag(values, "needBtcValuation")
-        body = member.holdings.reply(request.now_ms, asset=values.get("asset", ""), valued=valued)
+        body = member.wallet.reply(request.now_ms, asset=values.get("asset", ""), valued=valued)
         return Answer(body=body, held_ms=request.now_ms)
 
     def _restrictions(self, request: Request) -> Answer:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields
 
 import msgspec
 
@@ -11,7 +10,7 @@ from collector.errors import UsageError
 
 # What a fault does: replace the answer, spoil the way it is sent, or change its circumstances.
 ANSWERS = ("error", "error_in_200", "status", "html", "body", "redirect", "maintenance")
-DELIVERIES = ("reset", "hang", "half_body", "drip")
+DELIVERIES = ("reset", "reset_midway", "hang", "half_body", "drip")
 CIRCUMSTANCES = ("latency", "skew", "truncated", "gzip")
 KINDS = (*ANSWERS, *DELIVERIES, *CIRCUMSTANCES)
 PARTS = ("headers", "body")
@@ -53,6 +52,10 @@ class Fault:
             if is_wrong:
                 raise UsageError(f"fault script: {sentence}")
 
+    @staticmethod
+    def _is_plain(*headers: str | None) -> bool:
+        return all(header is None or (header.isascii() and (not header or header.isprintable())) for header in headers)
+
     def _complaints(self) -> tuple[tuple[bool, str], ...]:
         status = self.status
         return (
@@ -68,12 +71,9 @@ class Fault:
             (status is not None and not 200 <= status <= 599, "status must be an HTTP status from 200 to 599"),
             (self.seconds < 0, "seconds must be 0 or more"),
             (self.every_ms < 1, "every_ms must be 1 or more"),
+            (not self._is_plain(self.retry_after, self.content_type, self.location), "a header must be plain ASCII"),
             (self.part not in PARTS, "part must be headers or body"),
         )
-
-    def as_dict(self) -> dict[str, Any]:
-        """The fault as JSON takes it; `fault_from` reads it back."""
-        return asdict(self)
 
 
 def fault_from(data: object) -> Fault:

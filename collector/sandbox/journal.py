@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +30,6 @@ class Served:
     complete: bool = False
     held_ms: int | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        """The entry as JSON takes it."""
-        return asdict(self)
-
 
 class Journal:
     """The newest entries, safe to read from any thread."""
@@ -44,6 +39,7 @@ class Journal:
         self._entries: dict[int, Served] = {}
         self._lock = threading.Lock()
         self._count = 0
+        self._forgotten = 0
 
     def next_number(self) -> int:
         """The number of the next request, from 1, in the order of arrival."""
@@ -53,14 +49,18 @@ class Journal:
     def note(self, entry: Served) -> None:
         """Keeps `entry` in place of an earlier one of its number, and forgets the oldest when there are too many."""
         with self._lock:
+            if entry.number <= self._forgotten:
+                return
             self._entries[entry.number] = entry
             if len(self._entries) > self._size:
-                del self._entries[next(iter(self._entries))]
+                # Each number is first noted on arrival, so the dictionary's order is theirs.
+                self._forgotten = next(iter(self._entries))
+                del self._entries[self._forgotten]
 
     def entries(self, *, account: str | None = None, path: str | None = None, since: int = 0) -> list[Served]:
         """The entries with a number above `since`, by their number; of one account or path if given."""
         with self._lock:
-            entries = sorted(self._entries.values(), key=lambda entry: entry.number)
+            entries = list(self._entries.values())
         return [
             entry
             for entry in entries

@@ -14,7 +14,7 @@ MINUTE_MS = 60_000
 class Limits:
     """What an IP may use: `weight` per endpoint and minute, aligned to the clock or rolling.
 
-    `ban_after` answers of 429 are followed by 418 for `ban_s` seconds; None never bans.
+    `ban_after` answers of 429 in a row are followed by 418 for `ban_s` seconds; None never bans.
     """
 
     weight: int = 12_000
@@ -33,15 +33,19 @@ class WeightMeter:
         self._banned_until_ms: dict[str, int] = {}
 
     def count(self, ip: str, path: str, weight: int, now_ms: int) -> tuple[int, Answer | None]:
-        """The weight that `ip` has used on `path`, this request included, and the refusal if it is too much."""
+        """The weight that `ip` has used on `path`, this request included, or else the refusal.
+
+        A refused request weighs nothing, so that Retry-After is enough.
+        """
         window = self._used[ip, path]
         window.forget_before(now_ms - MINUTE_MS if self.limits.rolling else now_ms - now_ms % MINUTE_MS - 1)
-        window.add(now_ms, weight)
         if self._banned_until_ms.get(ip, 0) > now_ms:
             return window.used, self._banned(ip, now_ms)
-        if window.used <= self.limits.weight:
-            return window.used, None
-        return window.used, self._refuse(ip, window, now_ms)
+        if window.used + weight > self.limits.weight:
+            return window.used, self._refuse(ip, window, now_ms)
+        window.add(now_ms, weight)
+        self._refused.pop(ip, None)
+        return window.used, None
 
     def _refuse(self, ip: str, window: _Window, now_ms: int) -> Answer:
         self._refused[ip] = self._refused.get(ip, 0) + 1
@@ -49,9 +53,9 @@ class WeightMeter:
             self._banned_until_ms[ip] = now_ms + self.limits.ban_s * 1_000
             self._refused[ip] = 0
             return self._banned(ip, now_ms)
-        free_ms = window.oldest_ms + MINUTE_MS if self.limits.rolling else now_ms - now_ms % MINUTE_MS + MINUTE_MS
+        begin_ms = window.oldest_ms(now_ms) if self.limits.rolling else now_ms - now_ms % MINUTE_MS
         message = f"Too much request weight used; current limit is {self.limits.weight} request weight per 1 MINUTE."
-        return error(-1003, message, headers=(("Retry-After", _seconds(free_ms - now_ms)),))
+        return error(-1003, message, headers=(("Retry-After", _seconds(begin_ms + MINUTE_MS - now_ms)),))
 
     def _banned(self, ip: str, now_ms: int) -> Answer:
         until_ms = self._banned_until_ms[ip]
@@ -66,9 +70,8 @@ class _Window:
         self.used = 0
         self._requests: deque[tuple[int, int]] = deque()
 
-    @property
-    def oldest_ms(self) -> int:
-        return self._requests[0][0]
+    def oldest_ms(self, now_ms: int) -> int:
+        return self._requests[0][0] if self._requests else now_ms
 
     def add(self, at_ms: int, weight: int) -> None:
         self._requests.append((at_ms, weight))

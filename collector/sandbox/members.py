@@ -9,7 +9,7 @@ from typing import Literal
 
 from collector.errors import UsageError
 from collector.sandbox.accounts import Account
-from collector.sandbox.holdings import Holdings
+from collector.sandbox.holdings import Wallet
 from collector.sandbox.signature import Verifier
 
 KeyState = Literal["valid", "invalid"]
@@ -36,7 +36,7 @@ class Member:
     """One account at the exchange; `rights` and `key_state` may change while it runs."""
 
     account: Account
-    holdings: Holdings
+    wallet: Wallet
     verify: Verifier
     key_state: KeyState = "valid"
     rights: dict[str, bool] = field(default_factory=lambda: dict(READ_ONLY))
@@ -75,10 +75,6 @@ class Members:
             self._by_key.pop(member.account.api_key, None)
             member.account, member.verify = account, account.verifier()
             self._by_key[account.api_key] = member
-
-    def set_key_state(self, name: str, state: KeyState) -> None:
-        """An `invalid` key is answered with -2015 until it is `valid` again."""
-        self.named(name).key_state = state
 
     def set_rights(self, name: str, rights: Mapping[str, bool]) -> None:
         """Grants and takes rights, under the names of apiRestrictions; UsageError for an unknown one."""

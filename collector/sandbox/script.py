@@ -40,7 +40,7 @@ class Script:
         self._scripted: list[_Scripted] = []
 
     @property
-    def faults(self) -> list[Fault]:
+    def in_force(self) -> list[Fault]:
         """What was added and not cleared."""
         return [scripted.fault for scripted in self._scripted]
 

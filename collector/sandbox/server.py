@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any, Self
 
@@ -20,14 +20,13 @@ from collector.errors import UsageError
 from collector.sandbox.accounts import Account, account_names, hmac_account
 from collector.sandbox.app import ExchangeApp
 from collector.sandbox.catalogue import coins
+from collector.sandbox.control_api import control_routes
+from collector.sandbox.controls import Controls
 from collector.sandbox.delivery import SandboxProtocol
 from collector.sandbox.exchange import Exchange
-from collector.sandbox.faults import Fault
-from collector.sandbox.holdings import Documents, Holdings, TradingPortfolio
-from collector.sandbox.journal import Journal, Served
+from collector.sandbox.holdings import Document, TradingPortfolio, Wallet
 from collector.sandbox.limits import Limits, WeightMeter
-from collector.sandbox.members import KeyState, Member, Members
-from collector.sandbox.script import Script
+from collector.sandbox.members import Member, Members
 
 HOST = "127.0.0.1"
 _BACKLOG = 1_024
@@ -38,13 +37,13 @@ def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Sandbox:
+class Sandbox(Controls):
     """An exchange that serves while its context is open.
 
     `accounts` is a number, or names and Accounts. Each holds `assets` assets and trades one of them every
     `trade_every_ms`, unless `reply` is given, a document that every account is served byte for byte. `clock` tells
-    epoch milliseconds. With `trust_ip_header` a request's X-Sandbox-IP stands for its address. `journal` is how many
-    requests are remembered.
+    epoch milliseconds. With `trust_ip_header` a request's X-Sandbox-IP stands for its address. `journal_size` is how
+    many requests are remembered.
     """
 
     def __init__(
@@ -59,87 +58,42 @@ class Sandbox:
         clock: Callable[[], int] = wall_clock_ms,
         port: int = 0,
         trust_ip_header: bool = False,
-        journal: int = 20_000,
+        journal_size: int = 20_000,
     ) -> None:
-        self.seed = seed
-        self._clock = clock
-        self._port = port
         names = account_names(accounts) if isinstance(accounts, int) else accounts
-        given = [hmac_account(entry, seed=seed) if isinstance(entry, str) else entry for entry in names]
+        members = [hmac_account(entry, seed=seed) if isinstance(entry, str) else entry for entry in names]
 
-        def holdings(name: str) -> Holdings:
+        def wallet(name: str) -> Wallet:
             if reply is not None:
-                return Documents(reply)
-            return TradingPortfolio(seed=seed, account=name, coins=coins(assets), trade_every_ms=trade_every_ms)
+                return Wallet(Document(reply))
+            return Wallet(TradingPortfolio(f"{seed}/{name}", coins(assets), trade_every_ms=trade_every_ms))
 
-        self._members = Members(
-            Member(account=account, holdings=holdings(account.name), verify=account.verifier()) for account in given
-        )
-        self._script = Script()
-        self._journal = Journal(journal)
-        self._app = ExchangeApp(
-            exchange=Exchange(self._members, WeightMeter(limits or Limits()), seed=seed),
-            members=self._members,
-            script=self._script,
-            journal=self._journal,
+        super().__init__(
+            Members(Member(account=one, wallet=wallet(one.name), verify=one.verifier()) for one in members),
             clock=clock,
-            trust_ip_header=trust_ip_header,
+            journal_size=journal_size,
         )
+        exchange = Exchange(self.members, WeightMeter(limits or Limits()), seed=seed)
+        self._app = ExchangeApp(exchange, self, trust_ip_header=trust_ip_header)
+        self._port = port
 
     @property
     def base_url(self) -> str:
         """Where it listens, such as http://127.0.0.1:40123."""
         return f"http://{HOST}:{self._port}"
 
-    @property
-    def accounts(self) -> list[Account]:
-        """The accounts with their present keys."""
-        return self._members.accounts
-
     def describe(self) -> dict[str, Any]:
         """What a client needs to know: base_url, and name, api_key and api_secret of each account."""
         rows = [{"name": one.name, "api_key": one.api_key, "api_secret": one.api_secret} for one in self.accounts]
         return {"base_url": self.base_url, "accounts": rows}
-
-    def script(self, *faults: Fault) -> None:
-        """Puts faults in force; their requests and seconds count from now."""
-        for fault in faults:
-            self._script.add(fault, now_ms=self._clock())
-
-    def clear_faults(self) -> None:
-        """Ends every fault."""
-        self._script.clear()
-
-    def truth(self, account: str, at_ms: int) -> list[dict[str, str]]:
-        """What `account` held at `at_ms` (the sandbox's clock), row by row as Binance would name it, valued."""
-        return self._members.named(account).holdings.held(at_ms)
-
-    def requests(self, *, account: str | None = None, path: str | None = None, since: int = 0) -> list[Served]:
-        """What was asked and answered, by order of arrival; numbers above `since` only."""
-        return self._journal.entries(account=account, path=path, since=since)
-
-    def set_skew(self, skew_ms: int) -> None:
-        """Sets the exchange's clock ahead of the sandbox's (or behind it, below zero)."""
-        self._app.skew_ms = skew_ms
-
-    def set_key_state(self, account: str, state: KeyState) -> None:
-        """An `invalid` key is answered with -2015 until it is `valid` again."""
-        self._members.set_key_state(account, state)
-
-    def change_key(self, account: Account) -> None:
-        """Gives the account of that name other credentials; the old key is unknown from now on."""
-        self._members.change_key(account)
-
-    def set_rights(self, account: str, rights: Mapping[str, bool]) -> None:
-        """Grants and takes rights, under the names of apiRestrictions."""
-        self._members.set_rights(account, rights)
 
     def __enter__(self) -> Self:
         """Starts to serve; requests are welcome when this returns."""
         listener = _listen(self._port)
         self._port = listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
-        self._server = uvicorn.Server(_uvicorn_config(Starlette(routes=[Mount("/", app=self._app)])))
+        routes = [Mount("/sandbox", routes=control_routes(self)), Mount("/", app=self._app)]
+        self._server = uvicorn.Server(_uvicorn_config(Starlette(routes=routes)))
         self._thread = threading.Thread(target=self._run, args=(listener,), name="sandbox", daemon=True)
         self._thread.start()
         return self
@@ -179,7 +133,7 @@ def _uvicorn_config(app: Starlette) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level="critical",
+        log_level="error",
         access_log=False,
         server_header=False,
     )
@@ -191,12 +145,15 @@ def serve(
     reply: bytes | None = None,
     accounts: int = 1,
     seed: int = 1,
+    assets: int = 12,
+    trade_every_ms: int = 1_000,
     ready: Callable[[dict[str, Any]], None],
     stop: threading.Event | None = None,
 ) -> None:
     """Serves in the foreground until SIGINT, SIGTERM or `stop`; `ready` gets `Sandbox.describe()` once it listens."""
     ending = stop or threading.Event()
-    with _ending_on_signals(ending), Sandbox(accounts, seed=seed, reply=reply, port=port) as exchange:
+    exchange = Sandbox(accounts, seed=seed, reply=reply, assets=assets, trade_every_ms=trade_every_ms, port=port)
+    with _ending_on_signals(ending), exchange:
         ready(exchange.describe())
         ending.wait()
 
