@@ -75,8 +75,9 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     """The known words that are nearest, or some of all."""
     from difflib import get_close_matches
 
-    upper = {name.upper(): name for name in known}
-    close = [upper[name] for name in get_close_matches(word.upper(), list(upper), n=5)]
+    # BTC for btc, and both of wBTC and WBTC.
+    near = get_close_matches(word.upper(), {name.upper() for name in known}, n=5)
+    close = [name for upper in near for name in known if name.upper() == upper]
     if close:
         return f"did you mean {' or '.join(map(repr, close))}?"
     return f"there {'is' if len(known) == 1 else 'are'} {_listed(known)}"

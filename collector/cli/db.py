@@ -39,16 +39,10 @@ def upgrade(app: App) -> None:
 
 def _backup(url: str) -> Path | None:
     """Copy an SQLite file whose tables are of an older revision; None when there is nothing to lose."""
-    from collector.storage import upkeep
-    from collector.storage.engine import current_revision, database_errors, open_engine, sqlite_file
-    from collector.storage.schema import REVISIONS
+    from collector.storage import schema, upkeep
+    from collector.storage.engine import sqlite_file
 
-    path = sqlite_file(url)
-    if path is None or not path.exists():
+    path, newest = sqlite_file(url), schema.REVISIONS[-1]
+    if path is None or not path.exists() or upkeep.revision_of(url) in {None, newest}:
         return None
-    engine = open_engine(url, "reader")
-    with database_errors(url), engine.connect() as connection:
-        before = current_revision(connection)
-    if before in {None, REVISIONS[-1]} or before not in REVISIONS:
-        return None
-    return upkeep.back_up_sqlite(url, f"{before}.backup")
+    return upkeep.back_up_sqlite(url, f"before-{newest}")

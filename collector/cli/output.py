@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -19,6 +20,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("table", "tsv", "csv", "json", "ndjson")
 ROWS_ONLY = {"tsv", "csv", "ndjson"}
 CHOSEN = "collector.cli.output.chosen"
+
+
+def now_ms() -> int:
+    """The clock of this machine, in epoch milliseconds."""
+    return time.time_ns() // 1_000_000
 
 
 def format_options(command: F) -> F:

@@ -37,17 +37,17 @@ def gap_warnings(gaps: Sequence[Gap]) -> tuple[str, ...]:
     """What a person has to know of the gaps that a report crosses; the newest are named."""
     if not gaps:
         return ()
-    newest = [gap_sentence(gap) for gap in gaps[-NAMED:]]
+    newest = [f"{'open gap' if gap.open else 'gap'} of {gap_words(gap)}" for gap in gaps[-NAMED:]]
     more = len(gaps) - len(newest)
     return (*((f"{more} older gaps: see `collector gaps`",) if more else ()), *newest)
 
 
-def gap_sentence(gap: Gap) -> str:
-    """One gap, like `gap of 2 ticks from 2026-03-31T12:05:00Z to 2026-03-31T12:10:00Z: timeout`."""
+def gap_words(gap: Gap) -> str:
+    """One gap, like `2 ticks from 2026-03-31T12:05:00Z to 2026-03-31T12:10:00Z: timeout`."""
     ticks = f"{gap.ticks} tick{'s' if gap.ticks != 1 else ''}"
     start, last = rfc3339(gap.start_at), rfc3339(gap.last_due_at)
     where = f"from {start} to {last}" if gap.ticks > 1 else f"at {start}"
-    return f"{'open gap' if gap.open else 'gap'} of {ticks} {where}: {', '.join(gap.reasons)}"
+    return f"{ticks} {where}: {', '.join(gap.reasons)}"
 
 
 def _sums(gaps: Sequence[Gap]) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ def table_lines(report: Report[Any], *, width: int | None) -> Iterator[str]:
     """
     columns = report.digest or report.columns
     cells = [[_printable(text(c.cell(row))) for c in columns] for row in report.rows]
-    yield from (f"{line}\n" for line in _heading(report.basis))
+    if not report.digest:
+        yield from (f"{line}\n" for line in _heading(report.basis))
     yield from (f"{line}\n" for line in _body(columns, cells, width))
     yield from (f"{line}\n" for line in (*report.notes, *report.warnings))
 
