@@ -34,14 +34,14 @@ def init(app: App, path: Path | None, *, force: bool) -> None:
 
 
 @config.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", is_flag=True, help="One JSON object.")
 @database_option
 @interval_option
 @pass_app
-def show(app: App, *, as_json: bool) -> None:
+def show(app: App, *, json: bool) -> None:
     """Show each value and where it comes from; secrets are ***."""
     settings = app.settings()
-    click.echo(_json(settings) if as_json else _text(settings.sources, aligned=sys.stdout.isatty()))
+    click.echo(_json(settings) if json else _text(settings.sources, aligned=sys.stdout.isatty()))
 
 
 @config.command()

@@ -63,12 +63,13 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(f"no such command {args[0]!r}: {_suggestion(args[0], COMMANDS)}", ctx)
-        name, command, rest = super().resolve_command(ctx, args)
+        name = args[0]
+        command = self.get_command(ctx, name)
         if command:
-            _refuse_unknown_variables(command, f"{PREFIX}_{args[0].upper()}_")
-        return name, command, rest
+            _refuse_unknown_variables(command, f"{PREFIX}_{name.upper()}_")
+        elif not ctx.resilient_parsing:  # the shell's completion asks for words that are not finished
+            raise click.UsageError(f"no such command {name!r}: {_suggestion(name, COMMANDS)}", ctx)
+        return name, command, args[1:]
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
