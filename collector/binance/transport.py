@@ -1,0 +1,207 @@
+"""One HTTP request: bytes and times out, or one typed error that holds no secret."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.exceptions import RequestException
+from requests.utils import get_environ_proxies
+from urllib3.exceptions import HTTPError
+
+from collector.binance.address import Address
+from collector.binance.causes import fault_behind, words_behind
+from collector.binance.faults import BAD_REPLY, Fault
+from collector.binance.flights import POOL_CLASSES, Watchdog
+from collector.errors import ConfigError, ExchangeError
+
+MAX_BODY_BYTES = 16 * 1024 * 1024
+CHUNK_BYTES = 64 * 1024
+
+_SIGNATURE = re.compile(r"signature=[^&\s\"']*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back: `body` is decoded; instants are epoch milliseconds of the local clock.
+
+    `requested_at_ms` is when the request's first byte was about to leave, `received_at_ms` when the body was complete.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    requested_at_ms: int
+    received_at_ms: int
+
+
+class Transport:
+    """One session for all accounts, for use by many threads at once.
+
+    Proxies and CA bundle come from the environment as requests' users expect (HTTPS_PROXY, NO_PROXY,
+    REQUESTS_CA_BUNDLE), read once; loopback addresses use no proxy. ~/.netrc is never read, certificates are always
+    verified, redirects never followed, cookies never kept.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        connect_timeout_s: float,
+        read_timeout_s: float,
+        pool_size: int,
+        user_agent: str,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._base_url = address.base_url
+        self._timeouts = (connect_timeout_s, read_timeout_s)
+        self._now_ms = now_ms
+        self._watchdog = Watchdog(now_ms)
+        self._session = _session(address, pool_size=pool_size, user_agent=user_agent)
+        for name in ("urllib3.connectionpool", "urllib3.util.retry"):
+            logging.getLogger(name).addFilter(without_signatures)
+
+    @property
+    def aborted(self) -> bool:
+        """True once nothing may be sent any more."""
+        return self._watchdog.aborted.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Sleep; `abort` wakes it up."""
+        self._watchdog.aborted.wait(seconds)
+
+    def abort(self) -> None:
+        """Cut off what is in flight and refuse what is begun later, from any thread."""
+        self._watchdog.abort()
+
+    def close(self) -> None:
+        """Abort and let go of connections and thread."""
+        self._watchdog.close()
+        self._session.close()
+
+    def send(self, method: str, target: str, headers: Mapping[str, str], timeout_s: float) -> Answer:
+        """Answer with any status, complete within `timeout_s` altogether; `target` is path and query as they are sent.
+
+        Raises ExchangeError (timeout, connection, tls, bad_reply, aborted) with `requested_at_ms`.
+        """
+        started_at_ms = self._now_ms()
+        with self._watchdog.flight(timeout_s) as flight:
+            outcome = self._try(method, target, headers, timeout_s)
+        requested_at_ms = started_at_ms if flight.sent_at_ms is None else flight.sent_at_ms
+        # Raised here and not where it was caught: the library's exceptions hold the signed URL.
+        if flight.cut_by is not None:
+            raise _error(flight.cut_by, None, requested_at_ms)
+        if not isinstance(outcome, _Received):
+            raise _error(outcome[0], outcome[1], requested_at_ms)
+        return Answer(
+            status=outcome.status,
+            headers=outcome.headers,
+            body=outcome.body,
+            requested_at_ms=requested_at_ms,
+            received_at_ms=outcome.received_at_ms,
+        )
+
+    def _try(
+        self, method: str, target: str, headers: Mapping[str, str], timeout_s: float
+    ) -> _Received | tuple[Fault, str]:
+        try:
+            return self._receive(method, target, headers, timeout_s)
+        except _TooLargeError:
+            return BAD_REPLY, f"it is larger than {MAX_BODY_BYTES // 1024**2} MiB"
+        except (RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+            return fault_behind(error), words_behind(error)
+
+    def _receive(self, method: str, target: str, headers: Mapping[str, str], timeout_s: float) -> _Received:
+        connect_s, read_s = self._timeouts
+        with self._session.request(
+            method,
+            self._base_url + target,
+            headers=headers,
+            timeout=(min(connect_s, timeout_s), min(read_s, timeout_s)),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            body = _limited_body(response)
+            return _Received(response.status_code, response.headers, body, self._now_ms())
+
+
+@dataclass(frozen=True, slots=True)
+class _Received:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    received_at_ms: int
+
+
+class _TooLargeError(Exception):
+    """A body goes on beyond the limit."""
+
+
+def _limited_body(response: requests.Response) -> bytes:
+    """Body as far as the limit, which counts decoded bytes: a megabyte of gzip can hold a gigabyte."""
+    body = bytearray()
+    for chunk in response.iter_content(CHUNK_BYTES):
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise _TooLargeError
+    return bytes(body)
+
+
+def _session(address: Address, *, pool_size: int, user_agent: str) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False  # ~/.netrc would add an Authorization, and each request would read the environment again
+    if not address.loopback:
+        session.proxies = get_environ_proxies(address.base_url)
+    session.verify = _ca_bundle() or True
+    session.headers.clear()
+    session.headers.update({"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip"})
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # they would join accounts
+    adapter = _Adapter(pool_connections=2, pool_maxsize=pool_size)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def _ca_bundle() -> str | None:
+    name = next((name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if os.environ.get(name)), None)
+    if name is None:
+        return None
+    if not Path(os.environ[name]).exists():
+        raise ConfigError(f"{name} names a file that is not there: correct it or take it away")
+    return os.environ[name]
+
+
+class _Adapter(HTTPAdapter):
+    """Sends through connections that a watchdog can cut off."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOL_CLASSES
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if not proxy.lower().startswith("socks"):  # whose own connections are what makes a SOCKS proxy
+            manager.pool_classes_by_scheme = POOL_CLASSES
+        return manager
+
+
+def _error(fault: Fault, words: str | None, requested_at_ms: int) -> ExchangeError:
+    told = f"{fault.meaning} ({words})" if words else fault.meaning
+    return ExchangeError(told, reason=fault.reason, requested_at_ms=requested_at_ms)
+
+
+def without_signatures(record: logging.LogRecord) -> bool:
+    """Blank out signatures in what urllib3 logs, whose request lines hold the URL."""
+    message = record.getMessage()
+    if "signature=" in message:
+        record.msg, record.args = _SIGNATURE.sub("signature=***", message), ()
+    return True
