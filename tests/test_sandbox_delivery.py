@@ -116,6 +116,13 @@ def test_a_drip_sends_a_byte_at_a_time(exchange: Sandbox, part: str) -> None:
     assert exchange.requests()[-1].complete is True
 
 
+def test_a_drip_of_nothing_is_complete(exchange: Sandbox) -> None:
+    """Faults combine freely, so an empty answer may drip."""
+    exchange.script(Fault(kind="status", status=503), Fault(kind="drip", every_ms=1))
+    assert ask(exchange.base_url, exchange.accounts[0]).status == 503
+    assert exchange.requests()[-1].complete is True
+
+
 def test_a_drip_ends_when_its_client_has_gone(exchange: Sandbox) -> None:
     """Nothing is left behind in the server, and the journal knows that it was not complete."""
     exchange.script(Fault(kind="drip", every_ms=10))

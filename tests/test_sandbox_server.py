@@ -1,48 +1,31 @@
 """The sandbox as a whole, over real sockets."""
 
-import hashlib
-import hmac
+import signal
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from collector.errors import UsageError
-from collector.sandbox.accounts import Account
 from collector.sandbox.faults import Fault
 from collector.sandbox.server import Sandbox, serve
+from tests.sandbox_client import NOON_MS, ask, send
 
-USER_ASSET = "/sapi/v3/asset/getUserAsset"
 SAMPLE = Path(__file__).parent / "data" / "sample_reply.json"
-NOON_MS = 1_750_000_000_000
-
-
-def ask(base_url: str, account: Account, parameters: str = "", *, at_ms: int = NOON_MS) -> requests.Response:
-    """A signed getUserAsset by plain means."""
-    query = f"{parameters}timestamp={at_ms}"
-    signature = hmac.new(account.api_secret.encode(), query.encode(), hashlib.sha256).hexdigest()
-    with requests.Session() as session:
-        session.trust_env = False
-        return session.post(
-            f"{base_url}{USER_ASSET}?{query}&signature={signature}",
-            headers={"X-MBX-APIKEY": account.api_key},
-            timeout=10,
-        )
 
 
 def test_a_given_reply_is_served_byte_for_byte() -> None:
     """Exactness is tested from here on: a digit lost in the sandbox would blame the collector."""
     document = SAMPLE.read_bytes()
     with Sandbox(reply=document, clock=lambda: NOON_MS) as exchange:
-        assert ask(exchange.base_url, exchange.accounts[0]).content == document
+        assert ask(exchange.base_url, exchange.accounts[0]).body == document
 
 
 def test_what_was_served_is_what_the_account_held() -> None:
     """The daemon's tests compare the store with the truth, so served and true must be the same."""
     with Sandbox(clock=lambda: NOON_MS) as exchange:
-        rows = ask(exchange.base_url, exchange.accounts[0], "needBtcValuation=true&").json()
+        rows = ask(exchange.base_url, exchange.accounts[0], "needBtcValuation=true").json
         (entry,) = exchange.requests(account="main")
         assert entry.held_ms == NOON_MS
         assert rows == exchange.truth("main", NOON_MS)
@@ -52,7 +35,7 @@ def test_a_scripted_fault_meets_the_requests_it_names() -> None:
     """A test has to know which request fails."""
     with Sandbox(clock=lambda: NOON_MS) as exchange:
         exchange.script(Fault(kind="status", status=500, account="main", first=2, last=3))
-        statuses = [ask(exchange.base_url, exchange.accounts[0]).status_code for _ in range(4)]
+        statuses = [ask(exchange.base_url, exchange.accounts[0]).status for _ in range(4)]
         assert statuses == [200, 500, 500, 200]
 
 
@@ -73,13 +56,34 @@ def test_serve_describes_itself_and_ends_when_told() -> None:
 
     def ready(description: dict[str, Any]) -> None:
         told.append(description)
-        assert requests.get(f"{description['base_url']}/api/v3/time", timeout=10).json()["serverTime"] > 0
+        assert send(description["base_url"], "GET", "/api/v3/time").json["serverTime"] > 0
         stop.set()
 
     serve(accounts=2, seed=5, ready=ready, stop=stop)
     (description,) = told
     assert description["base_url"].startswith("http://127.0.0.1:")
     assert [set(account) for account in description["accounts"]] == [{"name", "api_key", "api_secret"}] * 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_ends_quietly_on_a_signal(number: signal.Signals) -> None:
+    """Control-C and a supervisor end the command without a traceback; the former handler is back afterwards."""
+    former = signal.getsignal(number)
+    serve(ready=lambda _: signal.raise_signal(number))
+    assert signal.getsignal(number) is former
+
+
+def test_a_sandbox_can_be_started_again_on_its_port() -> None:
+    """A demo that restarts its exchange keeps its clients' address, and faults work as the first time."""
+    exchange = Sandbox(clock=lambda: NOON_MS)
+    exchange.script(Fault(kind="hang", seconds=30))
+    addresses = []
+    for _ in range(2):
+        with exchange:
+            addresses.append(exchange.base_url)
+            with pytest.raises(TimeoutError):
+                ask(exchange.base_url, exchange.accounts[0], timeout=0.1)
+    assert addresses[0] == addresses[1]
 
 
 def test_a_port_in_use_is_one_sentence() -> None:

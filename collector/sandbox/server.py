@@ -73,8 +73,8 @@ class Sandbox(Controls):
             clock=clock,
             journal_size=journal_size,
         )
-        exchange = Exchange(self.members, WeightMeter(limits or Limits()), seed=seed)
-        self._app = ExchangeApp(exchange, self, trust_ip_header=trust_ip_header)
+        self._exchange = Exchange(self.members, WeightMeter(limits or Limits()), seed=seed)
+        self._trust_ip_header = trust_ip_header
         self._port = port
 
     @property
@@ -92,6 +92,7 @@ class Sandbox(Controls):
         listener = _listen(self._port)
         self._port = listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
+        self._app = ExchangeApp(self._exchange, self, trust_ip_header=self._trust_ip_header)
         routes = [Mount("/sandbox", routes=control_routes(self)), Mount("/", app=self._app)]
         self._server = uvicorn.Server(_uvicorn_config(Starlette(routes=routes)))
         self._thread = threading.Thread(target=self._run, args=(listener,), name="sandbox", daemon=True)
