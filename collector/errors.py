@@ -64,8 +64,8 @@ class ConfigError(CollectorError):
 class ExchangeError(CollectorError):
     """A request to Binance brought no balances.
 
-    `reason` is one of the ledger's failed reasons. `retry_after_s` is what Retry-After said (seconds, None without one)
     `reason` is a failed reason of the ledger. `retry_after_s` is what Retry-After said (seconds, None without one) and
+    `banned_until_ms` the end of a ban as the message tells it (epoch milliseconds). `permanent` is true when only the
     account's owner can mend it. The rest tells of the requests made for it, as TickOutcome does: `attempts`,
     `requested_at_ms` and `received_at_ms` of the last one, `clock_offset_ms` and `weight_used`.
     """

@@ -153,9 +153,8 @@ def _periods(schedule: Sequence[ScheduleEntry]) -> Iterator[tuple[ScheduleEntry,
 
 
 def deadline_ms(due_at: int, interval_s: int, offset_ms: int) -> int:
-    """Last moment (epoch ms) at which for a tick: its start in the window plus a minute, within the interval."""
-    start = due_at * 1000 + offset_ms
-    return min(start + TRY_FOR_S * 1000, (due_at + interval_s) * 1000)
+    """Last moment (epoch ms) to try a tick: a minute after its start in the window, or an interval when that is less."""
+    return due_at * 1000 + offset_ms + min(TRY_FOR_S, interval_s) * 1000
 
 
 def instants(ranges: Iterable[TickRange]) -> Iterator[int]:

@@ -39,6 +39,16 @@ def upgrade(url: str) -> str | None:
     return before
 
 
+def revision_of(url: str) -> str | None:
+    """The revision that a database is at; None when it has no tables."""
+    engine = open_engine(url, "reader")
+    try:
+        with database_errors(url), engine.connect() as connection:
+            return current_revision(connection)
+    finally:
+        engine.dispose()
+
+
 def downgrade(url: str, revision: str) -> None:
     """Migrate back to a revision; `base` drops every table with its history."""
     with _migrating(url) as connection:

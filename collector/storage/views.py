@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from textwrap import dedent
 
 OPEN_AFTER_S = 120
-"""A tick without an answer counts as missed after this many seconds, or after its interval when that is shorter."""
+"""A tick without an answer counts as missed after this many seconds, or after two intervals when they are shorter:
+an account's place in the window and its time to try can each take a minute, or an interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,7 @@ def _open_ticks(w: Words) -> str:
     Ranges of one account never overlap, so the newest range by start is the newest by end.
     """
     open_ticks = "(to_at - 1) / interval_s - (open_from - 1) / interval_s"
-    settled = f"{w.now} - {w.least.format(f's.interval_s, {OPEN_AFTER_S}')}"
+    settled = f"{w.now} - {w.least.format(f'2 * s.interval_s, {OPEN_AFTER_S}')}"
     return dedent(f"""\
         answered AS (
             SELECT a.id AS account_id,

@@ -180,7 +180,7 @@ newest AS (
     SELECT account_id, greatest(coalesce(tick_at, -1), coalesce(missed_at, -1), coalesce(thinned_at, -1)) AS newest_at FROM answered),
 period AS (
     SELECT s.account_id, s.interval_s, n.newest_at, CAST(extract(epoch FROM s.from_at) AS bigint) AS from_at,
-        coalesce(CAST(extract(epoch FROM lead(s.from_at) OVER (PARTITION BY s.account_id ORDER BY s.from_at)) AS bigint), greatest(n.newest_at, CAST(floor(extract(epoch FROM now())) AS bigint) - least(s.interval_s, 120)) + 1) AS to_at
+        coalesce(CAST(extract(epoch FROM lead(s.from_at) OVER (PARTITION BY s.account_id ORDER BY s.from_at)) AS bigint), greatest(n.newest_at, CAST(floor(extract(epoch FROM now())) AS bigint) - least(2 * s.interval_s, 120)) + 1) AS to_at
     FROM schedule AS s JOIN newest AS n ON n.account_id = s.account_id),
 due AS (
     SELECT account_id, interval_s, to_at,
@@ -245,7 +245,7 @@ newest AS (
     SELECT account_id, greatest(coalesce(tick_at, -1), coalesce(missed_at, -1), coalesce(thinned_at, -1)) AS newest_at FROM answered),
 period AS (
     SELECT s.account_id, s.interval_s, n.newest_at, CAST(extract(epoch FROM s.from_at) AS bigint) AS from_at,
-        coalesce(CAST(extract(epoch FROM lead(s.from_at) OVER (PARTITION BY s.account_id ORDER BY s.from_at)) AS bigint), greatest(n.newest_at, CAST(floor(extract(epoch FROM now())) AS bigint) - least(s.interval_s, 120)) + 1) AS to_at
+        coalesce(CAST(extract(epoch FROM lead(s.from_at) OVER (PARTITION BY s.account_id ORDER BY s.from_at)) AS bigint), greatest(n.newest_at, CAST(floor(extract(epoch FROM now())) AS bigint) - least(2 * s.interval_s, 120)) + 1) AS to_at
     FROM schedule AS s JOIN newest AS n ON n.account_id = s.account_id),
 due AS (
     SELECT account_id, interval_s, to_at,

@@ -199,7 +199,7 @@ newest AS (
     SELECT account_id, max(coalesce(tick_at, -1), coalesce(missed_at, -1), coalesce(thinned_at, -1)) AS newest_at FROM answered),
 period AS (
     SELECT s.account_id, s.interval_s, n.newest_at, s.from_at AS from_at,
-        coalesce(lead(s.from_at) OVER (PARTITION BY s.account_id ORDER BY s.from_at), max(n.newest_at, CAST(strftime('%s', 'now') AS INTEGER) - min(s.interval_s, 120)) + 1) AS to_at
+        coalesce(lead(s.from_at) OVER (PARTITION BY s.account_id ORDER BY s.from_at), max(n.newest_at, CAST(strftime('%s', 'now') AS INTEGER) - min(2 * s.interval_s, 120)) + 1) AS to_at
     FROM schedule AS s JOIN newest AS n ON n.account_id = s.account_id),
 due AS (
     SELECT account_id, interval_s, to_at,
@@ -264,7 +264,7 @@ newest AS (
     SELECT account_id, max(coalesce(tick_at, -1), coalesce(missed_at, -1), coalesce(thinned_at, -1)) AS newest_at FROM answered),
 period AS (
     SELECT s.account_id, s.interval_s, n.newest_at, s.from_at AS from_at,
-        coalesce(lead(s.from_at) OVER (PARTITION BY s.account_id ORDER BY s.from_at), max(n.newest_at, CAST(strftime('%s', 'now') AS INTEGER) - min(s.interval_s, 120)) + 1) AS to_at
+        coalesce(lead(s.from_at) OVER (PARTITION BY s.account_id ORDER BY s.from_at), max(n.newest_at, CAST(strftime('%s', 'now') AS INTEGER) - min(2 * s.interval_s, 120)) + 1) AS to_at
     FROM schedule AS s JOIN newest AS n ON n.account_id = s.account_id),
 due AS (
     SELECT account_id, interval_s, to_at,

@@ -1,0 +1,70 @@
+"""How an account stands with Binance: what the failures so far mean for its next tick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from collector.binance.faults import Fault, Scope, Stop, wait_until_ms
+from collector.domain.records import Account, Wait
+from collector.domain.ticks import FailReason, MissReason
+from collector.errors import ExchangeError
+
+EGRESS_IP = "ip"
+PROBE_EVERY_MS = 60 * 60 * 1000
+FAILURES_BEFORE_STOP = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """An account's failures in a row for one reason, and whether it is stopped (instants in epoch milliseconds)."""
+
+    failures: int = 0
+    reason: FailReason | None = None
+    stopped_at_ms: int | None = None
+    probe_at_ms: int | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """True while only the account's owner can mend it; a probe now and then finds out whether that has happened."""
+        return self.stopped_at_ms is not None
+
+
+def standing_of(account: Account) -> Standing:
+    """How an account stood when its database was last written."""
+    reason = None if account.stop_reason is None else FailReason(account.stop_reason)
+    return Standing(reason=reason, stopped_at_ms=account.stopped_at_ms, probe_at_ms=account.probe_at_ms)
+
+
+def why_not_now(standing: Standing, waits: tuple[Wait, ...], now_ms: int) -> MissReason | None:
+    """Why no request may leave for this account now; None when one may."""
+    if any(wait.until_ms > now_ms for wait in waits):
+        return MissReason.WAITING
+    if standing.stopped and (standing.probe_at_ms is None or standing.probe_at_ms > now_ms):
+        return MissReason.ACCOUNT_STOPPED
+    return None
+
+
+def after_failure(standing: Standing, fault: Fault, now_ms: int) -> Standing:
+    """The standing after one more failed tick; a stopped account stays so and is probed again later."""
+    failures = standing.failures + 1 if standing.reason is fault.reason else 1
+    counted = replace(standing, failures=failures, reason=fault.reason)
+    at_once = fault.stop is Stop.AT_ONCE
+    if standing.stopped or at_once or (fault.stop is Stop.AFTER_THREE and failures >= FAILURES_BEFORE_STOP):
+        since = now_ms if standing.stopped_at_ms is None else standing.stopped_at_ms
+        return replace(counted, stopped_at_ms=since, probe_at_ms=now_ms + PROBE_EVERY_MS)
+    return counted
+
+
+def wait_after(account: str, standing: Standing, fault: Fault, error: ExchangeError, now_ms: int) -> Wait | None:
+    """The wait that a failure demands, on the local clock; `standing` already counts it."""
+    offset = error.clock_offset_ms or 0
+    until = wait_until_ms(fault, now_ms + offset, error.retry_after_s, error.banned_until_ms, standing.failures)
+    if until is None:
+        return None
+    scope = EGRESS_IP if fault.scope is Scope.EGRESS_IP else account_scope(account)
+    return Wait(scope=scope, until_ms=until - offset, reason=fault.reason)
+
+
+def account_scope(account: str) -> str:
+    """The scope of a wait that concerns one account only."""
+    return f"account:{account}"

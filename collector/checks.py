@@ -1,0 +1,83 @@
+"""The checks before collecting: configuration, database, clock, keys and what these keys may do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from collector.binance.client import BinanceClient
+from collector.collect import Target
+from collector.errors import CollectorError
+
+NOTABLE_OFFSET_MS = 1000
+
+
+class Grade(StrEnum):
+    """How a check came out."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckLine:
+    """One check: what was looked at, how it came out, and what it found or what to do; `error` is behind a problem."""
+
+    subject: str
+    grade: Grade
+    text: str
+    error: CollectorError | None = None
+
+
+def ok(subject: str, text: str) -> CheckLine:
+    """A check that found everything right."""
+    return CheckLine(subject=subject, grade=Grade.OK, text=text)
+
+
+def warning(subject: str, text: str) -> CheckLine:
+    """A check that found something to mend that doesn't stop collecting."""
+    return CheckLine(subject=subject, grade=Grade.WARNING, text=text)
+
+
+def problem(subject: str, error: CollectorError) -> CheckLine:
+    """A check that failed."""
+    return CheckLine(subject=subject, grade=Grade.PROBLEM, text=str(error), error=error)
+
+
+def check_clock(client: BinanceClient) -> CheckLine:
+    """Compare the local clock with Binance's; it also shows whether Binance can be reached at all."""
+    try:
+        offset = client.server_offset_ms()
+    except CollectorError as error:
+        return problem("clock", error)
+    text = f"Binance's clock is {abs(offset)} ms {'ahead of' if offset >= 0 else 'behind'} the local one"
+    if abs(offset) > NOTABLE_OFFSET_MS:
+        return warning("clock", f"{text}: set the local clock, for it labels the snapshots; signing corrects itself")
+    return ok("clock", text)
+
+
+def check_keys(client: BinanceClient, targets: Sequence[Target]) -> Iterator[CheckLine]:
+    """Ask Binance what each key may do."""
+    for target in targets:
+        yield _check_key(client, target)
+
+
+def _check_key(client: BinanceClient, target: Target) -> CheckLine:
+    subject = f"account {target.account.name}"
+    try:
+        rights = client.api_restrictions(target.credentials)
+    except CollectorError as error:
+        return problem(subject, error)
+    if not rights.reading:
+        return warning(subject, "the key may not read: enable reading in Binance's API management")
+    if rights.rights:
+        return warning(subject, f"the key has rights beyond reading ({', '.join(rights.rights)}): take them away")
+    place = "from listed IP addresses only" if rights.ip_restricted else "from any IP address"
+    return ok(subject, f"the key may read, and nothing else, {place}")
+
+
+def exit_code_of(lines: Sequence[CheckLine]) -> int:
+    """0 unless there is a problem; then the code of the first one."""
+    return next((line.error.exit_code for line in lines if line.error is not None), 0)

@@ -1,0 +1,100 @@
+"""`collector run`: collect until stopped."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from collector.cli.context import App, database_option, interval_option, pass_app
+
+if TYPE_CHECKING:
+    from collector.bootstrap import Services
+    from collector.checks import CheckLine
+    from collector.collect import Target
+
+log = logging.getLogger(__name__)
+
+CHECKED_AT_START = 10
+"""With more accounts the first tick shows which keys work: a check of each would take minutes."""
+
+
+class _StoppedEarlyError(Exception):
+    """A signal came while the daemon was starting."""
+
+
+@click.command()
+@database_option
+@interval_option
+@pass_app
+def run(app: App) -> None:
+    """Collect every account at every tick, until SIGTERM or SIGINT.
+
+    First everything is checked as `collector check` does. An SQLite database is made or migrated by itself, after a
+    backup; PostgreSQL is migrated by `collector db upgrade` only.
+    """
+    from collector.cli.logs import log_to_stderr
+
+    settings = app.settings()
+    settings.require_accounts()
+    log_to_stderr(settings.log_level)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop_early)
+    try:
+        _collect(app)
+    except _StoppedEarlyError:
+        log.info("stopped before the first tick")
+
+
+def _stop_early(*_: object) -> NoReturn:
+    raise _StoppedEarlyError
+
+
+def _collect(app: App) -> None:
+    from collector.bootstrap import now_ms, open_services, program_version, ready_database, targets
+    from collector.daemon.service import Daemon
+    from collector.storage.lock import lock_for
+
+    settings = app.settings()
+    lock = lock_for(settings.database)
+    lock.acquire()
+    try:
+        done = ready_database(settings)
+        if done is not None:
+            log.info("%s", done)
+        with open_services(settings) as services:
+            collected = targets(services, instant_ms=now_ms())
+            _check(services, collected)
+            address = os.environ.get("NOTIFY_SOCKET")
+            Daemon(
+                services=services, targets=collected, lock=lock, version=program_version(), notify_socket=address
+            ).run()
+    finally:
+        lock.release()
+
+
+def _check(services: Services, collected: Sequence[Target]) -> None:
+    """Log what the checks find; only when no key at all can work is there nothing to start for."""
+    from collector.checks import check_clock, check_keys
+    from collector.errors import EXIT_REFUSED
+
+    active = [target for target in collected if not target.paused]
+    _log_check(check_clock(services.client))
+    refused = []
+    for line in check_keys(services.client, active if len(active) <= CHECKED_AT_START else []):
+        _log_check(line)
+        if line.error is not None and line.error.exit_code == EXIT_REFUSED:
+            refused.append(line.error)
+    if refused and len(refused) == len(active):
+        raise refused[0]
+
+
+def _log_check(line: CheckLine) -> None:
+    from collector.checks import Grade
+
+    level = {Grade.OK: logging.INFO, Grade.WARNING: logging.WARNING, Grade.PROBLEM: logging.ERROR}[line.grade]
+    log.log(level, "%s: %s", line.subject, line.text)

@@ -1,0 +1,81 @@
+"""The beat: calls back at every due instant, and says which ones were passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from collector.daemon.clock import Reading, why_lost
+from collector.domain.ticks import MissReason, TickRange, due_at_or_before, range_between
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """The newest due instant, and those passed over since the last beat with the reason.
+
+    `late_reason` says why the beat itself may be late, should it turn out to be too late to ask.
+    """
+
+    due_at: int
+    skipped: TickRange | None
+    late_reason: MissReason
+
+
+def beat_at(now: Reading, before: Reading, last_due_at: int, interval_s: int) -> Beat | None:
+    """What is due now; None when nothing new is, as after the clock was set back: those instants have their answers."""
+    newest = due_at_or_before(now.wall_ms // 1000, interval_s)
+    if newest <= last_due_at:
+        return None
+    return Beat(
+        due_at=newest,
+        skipped=range_between(last_due_at + 1, newest, interval_s),
+        late_reason=why_lost(before, now),
+    )
+
+
+class Metronome:
+    """APScheduler gives the beat; which instant it stands for is our own arithmetic, for it does not tell."""
+
+    def __init__(
+        self, *, interval_s: int, first_due_at: int, on_beat: Callable[[Beat], None], clocks: Callable[[], Reading]
+    ) -> None:
+        self._interval_s = interval_s
+        self._last_due_at = first_due_at - interval_s
+        self._on_beat = on_beat
+        self._clocks = clocks
+        self._before = clocks()
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": ThreadPoolExecutor(1)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+        # A start date fixes the grid: without one each restart would move it.
+        trigger = IntervalTrigger(seconds=interval_s, start_date=EPOCH, timezone=UTC)
+        self._scheduler.add_job(self.beat, trigger, next_run_time=datetime.fromtimestamp(first_due_at, UTC))
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Beat no more."""
+        self._scheduler.shutdown(wait=False)
+
+    def clock_was_set(self) -> None:
+        """Look at the clock again: the scheduler sleeps by the old one."""
+        self._scheduler.wakeup()
+
+    def beat(self) -> None:
+        """Call back when a new instant is due; the only caller is the scheduler's one thread."""
+        now = self._clocks()
+        found = beat_at(now, self._before, self._last_due_at, self._interval_s)
+        if found is not None:
+            self._before, self._last_due_at = now, found.due_at
+            self._on_beat(found)

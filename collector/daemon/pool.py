@@ -1,0 +1,77 @@
+"""A bounded pool of threads whose jobs start at given moments."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+log = logging.getLogger(__name__)
+
+Job = Callable[[], None]
+
+
+class DelayedPool:
+    """Runs each job at its moment (seconds of time.monotonic), or as soon after it as one of the threads is free.
+
+    The threads are daemons: a job that never returns can't hold up the end of the process.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._heap: list[tuple[float, int, Job]] = []
+        self._order = itertools.count()
+        self._changed = threading.Condition()
+        self._running = 0
+        self._stopping = False
+        self._threads = [threading.Thread(target=self._work, name=f"collect-{n}", daemon=True) for n in range(workers)]
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, jobs: Iterable[tuple[float, Job]]) -> None:
+        """Hand over jobs with the moments at which they are to start; after `stop` they are dropped."""
+        with self._changed:
+            if not self._stopping:
+                for start, job in jobs:
+                    heapq.heappush(self._heap, (start, next(self._order), job))
+                self._changed.notify()
+
+    def stop(self) -> None:
+        """Start no further job."""
+        with self._changed:
+            self._stopping = True
+            self._heap.clear()
+            self._changed.notify_all()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until no job runs; False when that takes longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._running == 0, timeout_s)
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            try:
+                job()
+            except Exception:  # a bug in one job must not take a thread from all accounts
+                log.exception("a job failed: this is a bug, please report it")
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+    def _next(self) -> Job | None:
+        with self._changed:
+            while not self._stopping:
+                delay = self._heap[0][0] - time.monotonic() if self._heap else None
+                if delay is not None and delay <= 0:
+                    self._running += 1
+                    job = heapq.heappop(self._heap)[2]
+                    # Someone else has to watch over the job that is now the first.
+                    self._changed.notify()
+                    return job
+                self._changed.wait(delay)
+        return None

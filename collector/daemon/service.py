@@ -1,0 +1,186 @@
+"""The daemon: starts collecting, watches over it, and ends it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from collector.bootstrap import Services
+from collector.collect import Target
+from collector.daemon.clock import Reading, read_clocks, step_ms, suspended_ms
+from collector.daemon.metronome import Beat, Metronome
+from collector.daemon.notify import notify
+from collector.daemon.pool import DelayedPool
+from collector.daemon.runner import AccountRunner, Shared
+from collector.daemon.ticklog import TickLog
+from collector.daemon.waits import Waits
+from collector.domain.ticks import TickRange, due_at_or_after
+from collector.errors import DatabaseError, LockedError
+from collector.storage.accounts import every_account, note_run, note_run_end, open_ledger
+from collector.storage.lock import DatabaseLock
+
+log = logging.getLogger(__name__)
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+GRACE_S = 3.0
+AFTER_ABORT_S = 1.0
+WATCH_EVERY_S = 1.0
+CHECK_LOCK_EVERY_S = 15.0
+NOTICEABLE_STEP_MS = 500
+
+
+@dataclass(slots=True, kw_only=True)
+class Daemon:
+    """Collects every account at every tick until SIGTERM or SIGINT."""
+
+    services: Services
+    targets: Sequence[Target]
+    lock: DatabaseLock
+    version: str
+    notify_socket: str | None = None
+    clocks: Callable[[], Reading] = read_clocks
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Collect until a signal comes. Raises DatabaseError while it starts, LockedError when the lock is lost."""
+        # Threads inherit the mask, so that a signal waits for the one loop that asks for it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        started_ms = self.clocks().wall_ms
+        first_due_at = self._open_ledgers(started_ms)
+        pool = DelayedPool(self.services.settings.workers)
+        runners = self._runners(pool)
+        metronome = Metronome(
+            interval_s=self.services.settings.interval_s,
+            first_due_at=first_due_at,
+            on_beat=lambda beat: self._beat(beat, pool, runners),
+            clocks=self.clocks,
+        )
+        pool.start()
+        metronome.start()
+        self._announce(first_due_at)
+        try:
+            self._supervise(metronome)
+        finally:
+            notify(self.notify_socket, "STOPPING=1")
+            metronome.stop()
+            self._end(pool, started_ms)
+
+    def _open_ledgers(self, started_ms: int) -> int:
+        """Answer for every tick that was due while nothing ran; returns the first instant of this run."""
+        interval_s = self.services.settings.interval_s
+        now_s = started_ms // 1000 + 1
+        mine = {target.account.id for target in self.targets}
+        with self.services.recorder.transaction() as connection:
+            note_run(
+                connection, host=socket.gethostname(), pid=os.getpid(), started_at_ms=started_ms, version=self.version
+            )
+            for account in every_account(connection):
+                lost = open_ledger(
+                    connection, account.id, interval_s=interval_s if account.id in mine else None, now_s=now_s
+                )
+                _report_downtime(account.name, lost)
+        return due_at_or_after(now_s, interval_s)
+
+    def _runners(self, pool: DelayedPool) -> list[AccountRunner]:
+        waits = Waits(self.services.recorder)
+        waits.load(self.clocks().wall_ms)
+        ticklog = TickLog(len(self.targets))
+        shared = Shared(
+            client=self.services.client,
+            recorder=self.services.recorder,
+            pool=pool,
+            waits=waits,
+            stopping=self._stopping,
+            now_ms=lambda: self.clocks().wall_ms,
+            observe=ticklog,
+        )
+        return [AccountRunner(target, shared) for target in self.targets]
+
+    def _beat(self, beat: Beat, pool: DelayedPool, runners: Sequence[AccountRunner]) -> None:
+        """Start the tick of every account; runs in the scheduler's thread and must be quick."""
+        interval_s = self.services.settings.interval_s
+        if beat.skipped is not None:
+            log.warning("passed over %d ticks (%s)", beat.skipped.ticks, beat.late_reason)
+        jobs = []
+        for runner in runners:
+            if beat.skipped is not None:
+                jobs.append(runner.passed_over(beat.skipped, beat.late_reason))
+            jobs.append(runner.due(beat.due_at, interval_s, beat.late_reason))
+        pool.submit(job for job in jobs if job is not None)
+
+    def _announce(self, first_due_at: int) -> None:
+        now = self.clocks().wall_ms
+        instant = datetime.fromtimestamp(first_due_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        log.info("first tick at %s, in %s", instant, _duration(max(0, first_due_at - now // 1000)))
+        notify(self.notify_socket, "READY=1")
+
+    def _supervise(self, metronome: Metronome) -> None:
+        before, lock_checked = self.clocks(), time.monotonic()
+        while True:
+            received = signal.sigtimedwait(SIGNALS, WATCH_EVERY_S)
+            if received is not None:
+                log.info("%s received, ending", signal.Signals(received.si_signo).name)
+                return
+            now = self.clocks()
+            _watch_clock(before, now, metronome)
+            before = now
+            if time.monotonic() - lock_checked >= CHECK_LOCK_EVERY_S:
+                lock_checked = time.monotonic()
+                self._check_lock()
+
+    def _check_lock(self) -> None:
+        try:
+            self.lock.check()
+        except LockedError:
+            raise
+        except DatabaseError as error:
+            log.warning("can't make sure that no other process collects: %s", error)
+
+    def _end(self, pool: DelayedPool, started_ms: int) -> None:
+        """Let requests in flight finish for a moment, cut them off then, and leave what came of them in the ledger."""
+        pool.stop()
+        if not pool.wait(GRACE_S):
+            self._stopping.set()
+            self.services.client.abort()
+            pool.wait(AFTER_ABORT_S)
+        self._stopping.set()
+        try:
+            with self.services.recorder.transaction() as connection:
+                note_run_end(
+                    connection, host=socket.gethostname(), started_at_ms=started_ms, ended_at_ms=self.clocks().wall_ms
+                )
+        except DatabaseError as error:
+            log.error("the end of this run can't be recorded: %s", error)
+
+
+def _report_downtime(name: str, lost: Sequence[TickRange]) -> None:
+    ticks = sum(r.ticks for r in lost)
+    if ticks:
+        log.warning(
+            "account %s: %d ticks were due while nothing was running; recorded as missed (not_running)", name, ticks
+        )
+
+
+def _watch_clock(before: Reading, now: Reading, metronome: Metronome) -> None:
+    step, suspended = step_ms(before, now), suspended_ms(before, now)
+    if abs(step) >= NOTICEABLE_STEP_MS:
+        log.warning("the local clock was set by %+.1f s", step / 1000)
+    if suspended >= NOTICEABLE_STEP_MS:
+        log.warning("the machine was suspended for %.1f s", suspended / 1000)
+    if abs(step) >= NOTICEABLE_STEP_MS or suspended >= NOTICEABLE_STEP_MS:
+        metronome.clock_was_set()
+
+
+def _duration(seconds: int) -> str:
+    """Seconds as people say them: 3 min 12 s."""
+    hours, rest = divmod(seconds, 3600)
+    minutes, left = divmod(rest, 60)
+    parts = ((hours, "h"), (minutes, "min"), (left, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"

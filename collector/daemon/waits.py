@@ -1,0 +1,50 @@
+"""The waits that hold now, for an egress IP or for one account; kept in the database across a restart."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import UTC, datetime
+
+from collector.binance.standing import EGRESS_IP
+from collector.domain.records import Wait
+from collector.storage.accounts import note_wait, waits
+from collector.storage.record import Recorder
+
+log = logging.getLogger(__name__)
+
+
+class Waits:
+    """Read by every account before each tick, so they are held in memory; written through to the database."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._lock = threading.Lock()
+        self._by_scope: dict[str, Wait] = {}
+
+    def load(self, now_ms: int) -> None:
+        """Take up the waits that an earlier run left."""
+        with self._recorder.transaction() as connection:
+            self._by_scope = {wait.scope: wait for wait in waits(connection, now_ms=now_ms)}
+
+    def of(self, account_scope: str) -> tuple[Wait, ...]:
+        """The waits that concern an account; some may be over."""
+        with self._lock:
+            found = (self._by_scope.get(EGRESS_IP), self._by_scope.get(account_scope))
+        return tuple(wait for wait in found if wait is not None)
+
+    def hold(self, wait: Wait) -> bool:
+        """Let everyone in its scope wait; False when they wait as long already."""
+        with self._lock:
+            known = self._by_scope.get(wait.scope)
+            if known is not None and known.until_ms >= wait.until_ms:
+                return False
+            self._by_scope[wait.scope] = wait
+        until = datetime.fromtimestamp(wait.until_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        log.warning("%s: no requests until %s (%s)", wait.scope, until, wait.reason)
+        return True
+
+    def keep(self, wait: Wait) -> None:
+        """Write a wait to the database. Raises DatabaseError."""
+        with self._recorder.transaction() as connection:
+            note_wait(connection, wait)
