@@ -75,9 +75,9 @@ def emit(report: Report[Any]) -> None:
 
 def _lines(report: Report[Any], chosen: str) -> Iterator[str]:
     if chosen == "table":
-        from collector.reports.table import table_lines
+        from collector.reports.table import table_text
 
-        return table_lines(report, width=shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
+        return iter([table_text(report, width=shutil.get_terminal_size().columns if sys.stdout.isatty() else None)])
     from collector.reports.lines import READERS
 
     return READERS[chosen](report)

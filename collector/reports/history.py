@@ -33,6 +33,7 @@ def history_report(
     """
     return Report(
         basis=basis,
+        subject=f"asset {asset}",
         labels=(
             Column(name="account", kind=Kind.TEXT, cell=lambda _: account.name),
             Column(name="asset", kind=Kind.TEXT, cell=lambda _: asset),

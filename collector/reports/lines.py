@@ -11,9 +11,9 @@ from collector.reports.gaps import gap_object
 from collector.reports.instants import rfc3339, rfc3339_ms
 from collector.reports.values import Cell, Column, Kind, Report, text
 
-# A spreadsheet takes a cell that begins like this for a formula. The apostrophe is guarded too: dropping one in front
-# then always gives the text back.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")  # noqa: RUF001 - full width works too
+# A spreadsheet takes a cell that begins like this for a formula, in full width too. With the apostrophe among them,
+# dropping one in front always gives the text back.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
 
 
 def tsv_lines(report: Report[Any]) -> Iterator[str]:

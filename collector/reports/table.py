@@ -8,12 +8,12 @@ from typing import Any
 from rich.cells import cell_len
 
 from collector.reports.instants import ago, rfc3339, rfc3339_ms
-from collector.reports.values import Basis, Column, Kind, Report, text
+from collector.reports.values import Column, Kind, Report, text
 
 GUTTER = "  "
 
 
-def table_lines(report: Report[Any], *, width: int | None) -> Iterator[str]:
+def table_text(report: Report[Any], *, width: int | None) -> str:
     """What the report rests on, its rows and its notes; nothing is ever cut or wrapped.
 
     Where `width` (None: endless) is too small, columns of nothing but zeros become a sentence; where that is not
@@ -21,16 +21,16 @@ def table_lines(report: Report[Any], *, width: int | None) -> Iterator[str]:
     """
     columns = report.digest or report.columns
     cells = [[_printable(text(c.cell(row))) for c in columns] for row in report.rows]
-    if not report.digest:
-        yield from (f"{line}\n" for line in _heading(report.basis))
-    yield from (f"{line}\n" for line in _body(columns, cells, width))
-    yield from (f"{line}\n" for line in (*report.notes, *report.warnings))
+    heading = [] if report.digest else _heading(report)
+    parts = (heading, list(_body(columns, cells, width)), [*report.notes, *report.warnings])
+    return "\n".join("".join(f"{line}\n" for line in part) for part in parts if part)
 
 
-def _heading(basis: Basis) -> list[str]:
+def _heading(report: Report[Any]) -> list[str]:
+    basis = report.basis
     if basis.account is None:
         return []
-    lines = [f"account {basis.account}, wallet {basis.wallet}"]
+    lines = [", ".join(filter(None, (f"account {basis.account}", f"wallet {basis.wallet}", report.subject)))]
     if basis.due_at is not None and basis.captured_at_ms is not None and basis.age_s is not None:
         captured = f"captured {rfc3339_ms(basis.captured_at_ms)}, {ago(basis.age_s)}"
         lines.append(f"snapshot due {rfc3339(basis.due_at)}, {captured}")

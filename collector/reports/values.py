@@ -54,13 +54,14 @@ class Basis:
 class Report(Generic[Row]):
     """Rows and what has to be known to read them.
 
-    `labels` are columns that repeat in each row what is said of the whole report, for formats that have nothing but
-    rows; `digest` replaces `columns` where a person reads them. `rows` may be an iterator, to be read once. `gaps` are
-    those that the rows cross, `facts` further values of the whole report, ready for JSON. `notes` are sentences for a
-    person, `warnings` those without which the rows mislead.
+    `subject` is what they are about beside the account. `labels` are columns that repeat in each row what is said of
+    the whole report, for formats that have nothing but rows; `digest` replaces `columns` where a person reads them.
+    `rows` may be an iterator, to be read once. `gaps` are those that the rows cross, `facts` further values of the
+    whole report, ready for JSON. `notes` are sentences for a person, `warnings` those without which the rows mislead.
     """
 
     basis: Basis
+    subject: str = ""
     columns: tuple[Column[Row], ...]
     rows: Iterable[Row]
     labels: tuple[Column[Row], ...] = ()
