@@ -1,16 +1,13 @@
 """The sandbox as a whole, over real sockets."""
 
-import signal
-import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from collector.errors import UsageError
 from collector.sandbox.faults import Fault
-from collector.sandbox.server import Sandbox, serve
-from tests.sandbox_client import NOON_MS, ask, send
+from collector.sandbox.server import Sandbox
+from tests.sandbox_client import NOON_MS, ask
 
 SAMPLE = Path(__file__).parent / "data" / "sample_reply.json"
 
@@ -48,29 +45,6 @@ def test_accounts_have_names_and_keys_that_follow_from_the_seed() -> None:
     assert first.api_key != other.api_key
     assert len(first.api_key) == len(first.api_secret) == 64
     assert first.api_key.isalnum()
-
-
-def test_serve_describes_itself_and_ends_when_told() -> None:
-    """The command line prints this line, and a supervisor ends the command."""
-    stop, told = threading.Event(), []
-
-    def ready(description: dict[str, Any]) -> None:
-        told.append(description)
-        assert send(description["base_url"], "GET", "/api/v3/time").json["serverTime"] > 0
-        stop.set()
-
-    serve(accounts=2, seed=5, ready=ready, stop=stop)
-    (description,) = told
-    assert description["base_url"].startswith("http://127.0.0.1:")
-    assert [set(account) for account in description["accounts"]] == [{"name", "api_key", "api_secret"}] * 2
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_serve_ends_quietly_on_a_signal(number: signal.Signals) -> None:
-    """Control-C and a supervisor end the command without a traceback; the former handler is back afterwards."""
-    former = signal.getsignal(number)
-    serve(ready=lambda _: signal.raise_signal(number))
-    assert signal.getsignal(number) is former
 
 
 def test_a_sandbox_can_be_started_again_on_its_port() -> None:

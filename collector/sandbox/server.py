@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from types import FrameType
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import uvicorn
@@ -138,37 +135,3 @@ def _uvicorn_config(app: Starlette) -> uvicorn.Config:
         access_log=False,
         server_header=False,
     )
-
-
-def serve(
-    *,
-    port: int = 0,
-    reply: bytes | None = None,
-    accounts: int = 1,
-    seed: int = 1,
-    assets: int = 12,
-    trade_every_ms: int = 1_000,
-    ready: Callable[[dict[str, Any]], None],
-    stop: threading.Event | None = None,
-) -> None:
-    """Serves in the foreground until SIGINT, SIGTERM or `stop`; `ready` gets `Sandbox.describe()` once it listens."""
-    ending = stop or threading.Event()
-    exchange = Sandbox(accounts, seed=seed, reply=reply, assets=assets, trade_every_ms=trade_every_ms, port=port)
-    with _ending_on_signals(ending), exchange:
-        ready(exchange.describe())
-        ending.wait()
-
-
-@contextlib.contextmanager
-def _ending_on_signals(ending: threading.Event) -> Iterator[None]:
-    def end(_number: int, _frame: FrameType | None) -> None:
-        ending.set()
-
-    # Python allows handlers in the main thread only; elsewhere `stop` is the way.
-    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
-    former = {number: signal.signal(number, end) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
