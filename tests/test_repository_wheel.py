@@ -124,8 +124,9 @@ def test_the_installed_wheel_can_collect(installed: Installed, tmp_path: Path) -
     """From key to stored row, with nothing but what a user has."""
     path = tmp_path / "new.db"
     with installed.sandbox() as variables:
-        done = installed.run("collector", "once", COLLECTOR_DATABASE=f"sqlite:///{path}", **variables)
-    assert done.returncode == 0, done.stderr
+        for command in (["db", "upgrade"], ["once"]):
+            done = installed.run("collector", *command, COLLECTOR_DATABASE=f"sqlite:///{path}", **variables)
+            assert done.returncode == 0, done.stderr
     with closing(sqlite3.connect(path)) as connection:
         ((rows,),) = connection.execute("SELECT count(*) FROM latest_balance")
     assert rows > 0
