@@ -24,11 +24,10 @@ def upgrade(app: App) -> None:
     from collector.storage.schema import REVISIONS
 
     url = app.settings(accounts=False).database
-    backup = _backup(url)
-    before = upkeep.upgrade(url)
-    what = describe(url)
+    backup, what = _backup(url), describe(url)
     if backup:
         complain(f"the file as it was is kept as {backup}")
+    before = upkeep.upgrade(url)
     if before is None:
         click.echo(f"{what}: tables made, revision {REVISIONS[-1]}")
     elif before == REVISIONS[-1]:
