@@ -20,6 +20,7 @@ from collector.domain.ticks import (
     instants,
     range_between,
     unexplained,
+    without,
 )
 
 END = 400
@@ -97,6 +98,23 @@ def test_counting_is_enumerating(from_s: int, to_s: int, interval_s: int) -> Non
     assert list(instants([ticks])) == due
 
 
+@given(
+    st.integers(min_value=0, max_value=20),
+    st.integers(min_value=1, max_value=15),
+    intervals,
+    st.lists(st.tuples(moments, st.integers(min_value=0, max_value=80)), max_size=5),
+)
+def test_what_is_left_of_a_range_is_what_no_span_covers(
+    first: int, count: int, interval_s: int, spans: list[tuple[int, int]]
+) -> None:
+    """An instant with an answer must not get a second one, and none may be lost beside it; spans may overlap."""
+    start, last = first * interval_s, (first + count - 1) * interval_s
+    answered = [(begin, begin + length) for begin, length in spans]
+    left = without(TickRange(start_at=start, last_due_at=last, interval_s=interval_s), answered)
+    expected = [t for t in range(start, last + 1, interval_s) if not any(a <= t <= b for a, b in answered)]
+    assert list(instants(left)) == expected
+
+
 @given(schedules(), st.none() | st.integers(min_value=-5, max_value=END), st.integers(min_value=-5, max_value=END + 50))
 def test_unexplained_finds_every_lost_tick_once_and_no_other(
     schedule: list[ScheduleEntry], after: int | None, before: int
@@ -168,7 +186,9 @@ def test_the_deadline_is_a_minute_or_an_interval_after_the_start(
 
 
 @given(real_moments, real_intervals, st.integers(min_value=0, max_value=86_399_999))
-def test_the_deadline_lies_before_the_next_start_and_within_the_minute(moment: int, interval_s: int, offset_ms: int) -> None:
+def test_the_deadline_lies_before_the_next_start_and_within_the_minute(
+    moment: int, interval_s: int, offset_ms: int
+) -> None:
     """Wherever its place in the window is, an account has the same time to try, and none of its next tick's."""
     due_at, offset = due_at_or_before(moment, interval_s), offset_ms % (interval_s * 1000)
     deadline = deadline_ms(due_at, interval_s, offset)

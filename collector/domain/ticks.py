@@ -130,6 +130,16 @@ def range_between(from_s: int, to_s: int, interval_s: int) -> TickRange | None:
     return TickRange(start_at=first, last_due_at=last, interval_s=interval_s) if first <= last else None
 
 
+def without(ticks: TickRange, answered: Iterable[tuple[int, int]]) -> list[TickRange]:
+    """What is left of a range without some spans of instants, each given by its first and last second."""
+    left, start = [], ticks.start_at
+    for first, last in [*sorted(answered), (ticks.last_due_at + 1, ticks.last_due_at + 1)]:
+        part = range_between(start, min(first, ticks.last_due_at + 1), ticks.interval_s)
+        left += [part] if part else []
+        start = max(start, last + 1)
+    return left
+
+
 def unexplained(schedule: Sequence[ScheduleEntry], *, after: int | None, before: int) -> list[TickRange]:
     """Every due instant t with after < t < before, split where the schedule changes.
 

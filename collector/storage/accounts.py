@@ -7,7 +7,7 @@ from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 from collector.domain.records import Account, Run, Wait
 from collector.domain.ticks import FailReason, MissReason, ScheduleEntry, TickRange, unexplained
 from collector.errors import ConfigError
-from collector.storage.record import write_missed
+from collector.storage.ranges import write_missed
 from collector.storage.schema import account, daemon_run, missed, schedule, thinned, tick, wait
 
 
@@ -97,23 +97,23 @@ def open_ledger(connection: Connection, account_id: int, *, interval_s: int | No
 
     What has no answer yet was due while nothing was running; it becomes missed. Returns those ranges.
     """
-    entries = schedule_of(connection, account_id)
-    lost = unexplained(entries, after=newest_answer(connection, account_id), before=now_s)
+    entries, newest = schedule_of(connection, account_id), newest_answer(connection, account_id)
+    lost = unexplained(entries, after=newest, before=now_s)
     for ticks in lost:
         write_missed(connection, account_id, ticks, MissReason.NOT_RUNNING)
-    _set_interval(connection, account_id, entries, interval_s, now_s)
+    # What is answered was due by the interval of then, even in this very second or under a clock that ran ahead.
+    _set_interval(connection, account_id, entries, interval_s, now_s if newest is None else max(now_s, newest + 1))
     return lost
 
 
 def _set_interval(
-    connection: Connection, account_id: int, entries: list[ScheduleEntry], interval_s: int | None, now_s: int
+    connection: Connection, account_id: int, entries: list[ScheduleEntry], interval_s: int | None, from_at: int
 ) -> None:
-    present = entries[-1].interval_s if entries else None
-    if present == interval_s:
-        return
     of_account = schedule.c.account_id == account_id
-    connection.execute(delete(schedule).where(of_account, schedule.c.from_at >= now_s))
-    connection.execute(insert(schedule).values(account_id=account_id, from_at=now_s, interval_s=interval_s))
+    connection.execute(delete(schedule).where(of_account, schedule.c.from_at >= from_at))
+    before = [entry.interval_s for entry in entries if entry.from_at < from_at]
+    if interval_s != (before[-1] if before else None):
+        connection.execute(insert(schedule).values(account_id=account_id, from_at=from_at, interval_s=interval_s))
 
 
 def waits(connection: Connection, *, now_ms: int) -> list[Wait]:

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, select, update
 
 from collector.domain.balances import Snapshot, digest
 from collector.domain.ticks import MissReason, TickOutcome, TickRange
 from collector.storage.engine import database_errors
-from collector.storage.schema import known_asset, missed, tick
+from collector.storage.ranges import make_room, write_missed
+from collector.storage.schema import known_asset, tick
 from collector.storage.statements import BalanceInsert, TickUpsert, upsert_into
 
 
@@ -55,6 +56,8 @@ class Recorder:
         with self.transaction() as connection:
             won = self._tick.run(connection, _tick_row(outcome, recorded_at_ms))
             known = None
+            if outcome.interval_s is not None:
+                make_room(connection, outcome.account_id, outcome.due_at)
             if not won:
                 _adopt(connection, outcome)
             elif outcome.snapshot is not None:
@@ -93,24 +96,6 @@ class Recorder:
             self._connection.invalidate()
             self._connection.close()
             self._connection = None
-
-
-def write_missed(connection: Connection, account_id: int, ticks: TickRange, reason: MissReason) -> None:
-    """Insert a range of missed ticks, or extend the newest one when it is the same loss going on."""
-    of_account = missed.c.account_id == account_id
-    last = connection.execute(select(missed).where(of_account).order_by(missed.c.start_at.desc()).limit(1)).first()
-    same_loss = last is not None and last.reason == reason and last.interval_s == ticks.interval_s
-    if last is not None and same_loss and last.last_due_at + ticks.interval_s == ticks.start_at:
-        longer = {"last_due_at": ticks.last_due_at, "ticks": last.ticks + ticks.ticks}
-        connection.execute(update(missed).where(of_account, missed.c.start_at == last.start_at).values(longer))
-    else:
-        row = {
-            "start_at": ticks.start_at,
-            "last_due_at": ticks.last_due_at,
-            "interval_s": ticks.interval_s,
-            "ticks": ticks.ticks,
-        }
-        connection.execute(insert(missed).values(account_id=account_id, reason=str(reason), **row))
 
 
 def _adopt(connection: Connection, outcome: TickOutcome) -> None:
