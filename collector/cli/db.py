@@ -41,7 +41,7 @@ def _backup(url: str) -> Path | None:
     from collector.storage import schema, upkeep
     from collector.storage.engine import sqlite_file
 
-    path, newest = sqlite_file(url), schema.REVISIONS[-1]
-    if path is None or not path.exists() or upkeep.revision_of(url) in {None, newest}:
+    path = sqlite_file(url)
+    if path is None or not path.exists() or upkeep.revision_of(url) not in schema.REVISIONS[:-1]:
         return None
-    return upkeep.back_up_sqlite(url, f"before-{newest}")
+    return upkeep.back_up_sqlite(url, f"before-{schema.REVISIONS[-1]}")

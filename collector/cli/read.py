@@ -55,7 +55,6 @@ def latest(app: App, account: str | None) -> None:
 @range_options
 @click.option(
     "--field",
-    "fields",
     type=click.Choice((*FIELDS, *BINANCE_NAMES)),
     multiple=True,
     help="Only this amount (may be repeated).",
@@ -63,14 +62,14 @@ def latest(app: App, account: str | None) -> None:
 @database_option
 @format_options
 @pass_app
-def history(app: App, asset: str, account: str | None, fields: tuple[str, ...]) -> None:
+def history(app: App, asset: str, account: str | None, field: tuple[str, ...]) -> None:
     """Show one asset over time, a row for each snapshot.
 
     Zero is written as zero; when nothing is known there is no row, and the gap is named.
     """
     from collector.storage.engine import reading
 
-    names = tuple(dict.fromkeys(BINANCE_NAMES.get(field, field) for field in fields)) or FIELDS
+    names = tuple(dict.fromkeys(BINANCE_NAMES.get(name, name) for name in field)) or FIELDS
     with reading(app.settings(accounts=False).database) as connection:
         _show_history(connection, one_account(connection, account), asset, names)
 
