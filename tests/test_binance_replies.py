@@ -28,7 +28,8 @@ from collector.errors import ExchangeError
         (b'{"code": 0}', (0, "")),
         (b'{"code": -1, "msg": null}', (-1, "")),
         (b'{"code": -1, "msg": "a\\nb\\u0000"}', (-1, "a?b?")),
-        (b'{"code": -1, "msg": "' + b"x" * 500 + b'"}', (-1, "x" * 200)),
+        (b'{"code": -1, "msg": "' + b"x " * 500 + b'"}', (-1, "x " * 100)),
+        (b'{"code": -1, "msg": "bad ' + b"aB1%2B+/=_-" * 9 + b' IP(1.2.3.4)"}', (-1, "bad *** IP(1.2.3.4)")),
         *[
             (body, None)
             for body in (b"", b"[]", b"{}", b"<html>", b'{"code": "1"}', b'{"code": 1.5}', b'{"code": true}')

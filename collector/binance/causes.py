@@ -20,8 +20,9 @@ def fault_behind(error: Exception) -> Fault:
 
 def words_behind(error: Exception) -> str:
     """What the system said at the root of it, such as "Connection refused": the libraries' own texts hold the URL."""
-    said = [e.strerror for e in _chain(error) if isinstance(e, OSError) and e.strerror]
-    return said[-1] if said else type(error).__name__
+    chain = _chain(error)
+    said = [e.strerror for e in chain if isinstance(e, OSError) and e.strerror]
+    return said[-1] if said else type(chain[-1]).__name__
 
 
 def _chain(error: BaseException) -> list[BaseException]:

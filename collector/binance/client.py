@@ -22,7 +22,7 @@ from collector.binance.transport import Transport
 from collector.binance.wire import parse_user_assets
 from collector.domain.balances import Snapshot
 
-__all__ = ["BinanceClient", "Credentials", "Reply"]
+__all__ = ["BinanceClient", "Credentials", "Reply", "wall_clock_ms"]
 
 USER_ASSETS = "/sapi/v3/asset/getUserAsset"
 SYSTEM_STATUS = "/sapi/v1/system/status"

@@ -18,6 +18,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from collector.binance.faults import ABORTED, TIMEOUT, Fault
+from collector.errors import ExchangeError
 
 
 class Flight:
@@ -83,7 +84,7 @@ class Watchdog:
 
     @contextmanager
     def flight(self, timeout_s: float) -> Iterator[Flight]:
-        """Watch over the requests that this thread makes inside."""
+        """Watch over the request that this thread makes inside; raises ExchangeError (aborted) after `abort`."""
         flight = Flight(self._now_ms)
         self._add(flight, time.monotonic() + timeout_s)
         _here.flight = flight
@@ -110,10 +111,10 @@ class Watchdog:
 
     def _add(self, flight: Flight, deadline: float) -> None:
         with self._condition:
-            self._deadlines[flight] = deadline
             if self.aborted.is_set():
-                flight.cut(ABORTED)
-            elif self._thread is None:
+                raise ExchangeError(ABORTED.meaning, reason=ABORTED.reason)
+            self._deadlines[flight] = deadline
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="binance-watchdog", daemon=True)
                 self._thread.start()
             if deadline < self._wakes_at:

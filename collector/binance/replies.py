@@ -20,6 +20,7 @@ LARGEST_CODE = 2**31 - 1  # what an INTEGER column holds
 LATEST_MS = 10**14  # the year 5138
 
 _BAN_END = re.compile(r"banned until ([0-9]{13})(?![0-9])")
+_SECRET = re.compile(r"[A-Za-z0-9+/=%_-]{32,}")  # a key or a signature that a gateway repeats
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 _raw_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -44,7 +45,10 @@ class ApiRestrictions:
 
 
 def parse_error(body: bytes) -> tuple[int, str] | None:
-    """Code and message of Binance's error object, None when the body is something else; a missing message is empty."""
+    """Code and message of Binance's error object, None when the body is something else; a missing message is empty.
+
+    What looks like a key or a signature is blanked out, and the message is cut at 200 characters.
+    """
     try:
         fields = _raw_object.decode(body)
         code = msgspec.json.decode(fields.get("code", b"null"), type=int)
@@ -55,7 +59,7 @@ def parse_error(body: bytes) -> tuple[int, str] | None:
 
 def _message(raw: bytes | msgspec.Raw) -> str:
     try:
-        return _shown(msgspec.json.decode(raw, type=str))
+        return _shown(_SECRET.sub("***", msgspec.json.decode(raw, type=str)))
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return ""
 
