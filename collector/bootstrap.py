@@ -15,7 +15,7 @@ from collector.binance.budget import offsets_ms
 from collector.binance.client import BinanceClient, Credentials
 from collector.binance.signing import HmacSigner, load_private_key
 from collector.collect import Target
-from collector.config import AccountSettings, Settings
+from collector.config.values import AccountSettings, Settings
 from collector.domain.records import Account
 from collector.errors import ConfigError
 from collector.storage.accounts import note_key, register

@@ -20,7 +20,7 @@ def run(connection: Connection) -> None:
 
 def configured_database() -> str:
     """The database that the program itself would use."""
-    from collector.config import load  # noqa: PLC0415 - only when Alembic is called directly
+    from collector.config.loading import load  # noqa: PLC0415 - only when Alembic is called directly
 
     return load(path=None, environ=os.environ, flags={}).database
 

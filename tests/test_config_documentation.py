@@ -10,8 +10,9 @@ import pytest
 from collector.cli.config import config
 from collector.cli.main import cli
 from collector.cli.sandbox import sandbox
-from collector.config import Settings, load
 from collector.config.keys import ACCOUNT_KEYS, MAIN_VARIABLES, PLAIN_KEYS, Key
+from collector.config.loading import load
+from collector.config.values import Settings
 
 TEXT = (Path(__file__).parent.parent / "docs/configuration.md").read_text(encoding="utf-8")
 ROWS = {

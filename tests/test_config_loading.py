@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.config import Secret, Settings, default_database_file, find_config, load, user_config_file
+from collector.config.loading import default_database_file, find_config, load, user_config_file
+from collector.config.values import Secret, Settings
 from collector.errors import ConfigError, UsageError
 
 PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQ==\n-----END PRIVATE KEY-----"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.config import load
 from collector.config.keys import ACCOUNT_KEYS, PLAIN_KEYS
+from collector.config.loading import load
 from collector.config.template import template, write_template
 from collector.errors import ConfigError, UsageError
 

@@ -11,7 +11,7 @@ from collector.cli.context import App, database_option, interval_option, pass_ap
 
 if TYPE_CHECKING:
     from collector.checks import CheckLine
-    from collector.config import Settings
+    from collector.config.values import Settings
 
 
 @click.command()
@@ -51,7 +51,7 @@ def _checks(settings: Settings) -> Iterator[CheckLine]:
 
 def _configuration(settings: Settings) -> Iterator[CheckLine]:
     from collector.checks import ok, warning
-    from collector.config import format_interval
+    from collector.config.checks import format_interval
 
     number = len(settings.accounts)
     what = f"{number} account{'s' if number > 1 else ''} every {format_interval(settings.interval_s)}"

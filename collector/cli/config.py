@@ -11,7 +11,7 @@ import click
 from collector.cli.context import App, complain, database_option, interval_option, pass_app
 
 if TYPE_CHECKING:
-    from collector.config import Settings, SourceLine
+    from collector.config.values import Settings, SourceLine
 
 
 @click.group()
@@ -48,7 +48,7 @@ def show(app: App, *, json: bool) -> None:
 @pass_app
 def path(app: App) -> None:
     """Show which configuration file is used, or where it would be."""
-    from collector.config import find_config
+    from collector.config.loading import find_config
 
     found = find_config(app.config, app.environ)
     click.echo((found or _named(app)).absolute())
@@ -57,7 +57,7 @@ def path(app: App) -> None:
 
 
 def _named(app: App) -> Path:
-    from collector.config import user_config_file
+    from collector.config.loading import user_config_file
 
     variable = app.environ.get("COLLECTOR_CONFIG")
     return app.config or (Path(variable) if variable else user_config_file())

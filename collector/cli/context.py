@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from collector.config import Settings
+    from collector.config.values import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,7 +34,7 @@ class App:
         A command that only reads the database asks with `accounts` false: no account's secrets are needed then. One
         that shows the warnings itself asks with `warn` false.
         """
-        from collector.config import load
+        from collector.config.loading import load
 
         settings = load(path=self.config, environ=self.environ, flags=self.flags, accounts=accounts)
         for sentence in settings.warnings if warn else ():

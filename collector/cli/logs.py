@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
+from datetime import UTC, datetime
 
 
 class _Utc(logging.Formatter):
-    converter = time.gmtime
-    default_time_format = "%Y-%m-%dT%H:%M:%S"
-    default_msec_format = "%s.%03dZ"
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802, ARG002 - logging's
+        instant = datetime.fromtimestamp(record.created, UTC)
+        return instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
 
 
 def log_to_stderr(level: str) -> None:

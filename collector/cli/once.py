@@ -13,7 +13,7 @@ from collector.errors import EXIT_FAILURE, UsageError
 if TYPE_CHECKING:
     from collector.bootstrap import Services
     from collector.collect import Fetched, Target
-    from collector.config import AccountSettings, Settings
+    from collector.config.values import AccountSettings, Settings
 
 
 @click.command()

@@ -163,7 +163,7 @@ def _periods(schedule: Sequence[ScheduleEntry]) -> Iterator[tuple[ScheduleEntry,
 
 
 def deadline_ms(due_at: int, interval_s: int, offset_ms: int) -> int:
-    """Last moment (epoch ms) to try a tick: a minute after its start in the window, or an interval when that is less."""
+    """Last moment (epoch ms) to try a tick: a minute, or an interval, after its start in the window."""
     return due_at * 1000 + offset_ms + min(TRY_FOR_S, interval_s) * 1000
 
 

@@ -22,7 +22,7 @@ CONNECT_TIMEOUT_S = 10
 
 
 def open_engine(url: str | URL, role: Role) -> Engine:
-    """An engine for one role: `writer` begins IMMEDIATE on SQLite, `reader` only reads, a `migration` lacks foreign keys.
+    """For one role: a `writer` begins IMMEDIATE on SQLite, a `reader` only reads, a `migration` lacks foreign keys.
 
     Raises DatabaseError for an engine that is not supported, a missing driver or an SQLite that is too old.
     """
