@@ -208,14 +208,8 @@ def test_the_newest_answer_is_the_newest_of_all_kinds(database_url: str) -> None
         record(writer, stored(account, T0 + 60))
         assert newest() == T0 + 300
         with writer.transaction() as connection:
-            thinned = {
-                "account_id": account.id,
-                "start_at": T0 + 360,
-                "last_due_at": T0 + 420,
-                "interval_s": 60,
-                "ticks": 2,
-            }
-            connection.execute(thinned.insert().values(thinned))
+            pruned = {"start_at": T0 + 360, "last_due_at": T0 + 420, "interval_s": 60, "ticks": 2}
+            connection.execute(thinned.insert().values(account_id=account.id, **pruned))
         assert newest() == T0 + 420
 
 
