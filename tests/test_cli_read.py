@@ -253,25 +253,40 @@ def test_the_command_line_chooses_over_the_environment(
     assert cli("gaps", "--json", "--format", "json").code == 0
 
 
-def test_on_a_terminal_it_is_a_table_and_piped_it_needs_no_rich(url: str) -> None:
-    """A pipe must not pay for what only a terminal shows."""
-    probe = (
-        "import sys; from collector.cli.main import run; run(['latest']); sys.stderr.write(str('rich' in sys.modules))"
-    )
-    environ = {"COLLECTOR_DATABASE": url}
-    piped = collector("latest", env=environ)
-    assert piped.stdout.startswith("account\t")
+HEAVY = ("rich", "alembic", "requests", "apscheduler", "cryptography", "starlette", "collector.sandbox")
 
+
+@pytest.mark.parametrize("arguments", [["latest"], ["history", "BTC"], ["gaps"], ["status", "--json"]])
+def test_a_report_in_a_pipe_loads_no_more_than_it_needs(url: str, arguments: list[str]) -> None:
+    """Scripts call it once a minute: whoever only reads does not wait for rich, Alembic or the network's modules."""
+    code = f"import sys; from collector.cli.main import run; run({arguments}); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run(
-        [sys.executable, "-c", probe],
-        env=clean_environment(**environ),
+        [sys.executable, "-c", code],
+        env=clean_environment(COLLECTOR_DATABASE=url),
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    assert done.stderr.endswith("False")
+    loaded = set(done.stderr.splitlines()[-1].split())
+    assert "sqlalchemy" in loaded
+    assert loaded.isdisjoint(HEAVY)
 
+
+@pytest.mark.parametrize("arguments", [["latest", "--help"], ["history", "--help"], ["db", "upgrade", "--help"]])
+def test_help_needs_no_database(arguments: list[str]) -> None:
+    """Help is there at once, whatever is broken."""
+    code = f"import sys; from collector.cli.main import run; run({arguments}); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=clean_environment(), capture_output=True, text=True, timeout=60, check=True
+    )
+    assert set(done.stderr.split()).isdisjoint((*HEAVY, "sqlalchemy", "msgspec"))
+
+
+def test_on_a_terminal_it_is_a_table(url: str) -> None:
+    """People see a table, programs TSV."""
+    environ = {"COLLECTOR_DATABASE": url}
+    assert collector("latest", env=environ).stdout.startswith("account\t")
     master, slave = pty.openpty()
     with subprocess.Popen([*COMMAND, "latest"], env=clean_environment(**environ), stdout=slave, stderr=slave) as shown:
         os.close(slave)

@@ -79,6 +79,13 @@ def test_gaps_look_like_this(chosen: str) -> None:
     assert_pinned(f"gaps_{chosen}", as_text(gaps_report(Basis(account="main"), losses), chosen))
 
 
+def test_gaps_of_several_accounts_stand_under_no_heading() -> None:
+    """There is no one account to name, and one gap needs no sum."""
+    shown = as_text(gaps_report(Basis(account=None), [gap(name="second")]), "table")
+    assert shown.startswith("account  start_at ")
+    assert shown.count("\n") == 3
+
+
 @pytest.mark.parametrize("width", [120, 100, 60])
 def test_a_narrow_terminal_changes_the_layout_and_no_digit(width: int) -> None:
     """A grid; without the columns of zeros; as blocks."""

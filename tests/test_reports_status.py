@@ -66,6 +66,14 @@ def test_with_one_account_the_report_rests_on_its_snapshot() -> None:
     assert nobody.notes[1] == "no daemon has run on this database yet"
 
 
+def test_an_account_that_is_not_due_is_told_without_an_interval() -> None:
+    """Removed accounts stay in the list, and nothing is expected of them."""
+    removed = status(None, interval_s=None, coverage=coverage(due=0))
+    shown = as_text(status_report([removed], database="/x/c.db", run=None, waits=[], now_ms=NOW_MS), "table", width=40)
+    assert "state            unscheduled\n" in shown
+    assert "coverage         no tick was due yet\n" in shown
+
+
 def test_states_tell_who_stopped_what() -> None:
     """Paused by its owner, stopped by an error, removed from the configuration: three different things to do."""
     paused = gap(reasons=("paused",), is_open=True)

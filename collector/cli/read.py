@@ -104,7 +104,7 @@ def _check_asset(account: Account, asset: str, known: Sequence[str]) -> None:
 
 
 @click.command()
-@account_option
+@click.option("--account", metavar="NAME", help="Only this account; without it all of them.")
 @range_options
 @database_option
 @format_options
