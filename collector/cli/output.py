@@ -6,14 +6,16 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from collector.cli.context import complain
 from collector.errors import UsageError
-from collector.reports.values import Report
+
+if TYPE_CHECKING:
+    from collector.reports.values import Report
 
 F = TypeVar("F", bound=Callable[..., Any])
 
