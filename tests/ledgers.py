@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, Engine, make_url, text
 
 from collector.domain.balances import Balance, Snapshot, snapshot_of
 from collector.domain.records import Account
 from collector.domain.ticks import FailReason, Outcome, TickOutcome
 from collector.storage import accounts
-from collector.storage.engine import open_engine
+from collector.storage.engine import Role, open_engine
 from collector.storage.record import Recorder
 
 T0 = 1_699_999_800
@@ -74,15 +74,24 @@ def failed(
 
 
 @contextmanager
+def opened(url: str, role: Role) -> Iterator[Engine]:
+    """The program's own engine for this role, disposed of at the end."""
+    engine = open_engine(url, role)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def recorder(url: str) -> Iterator[Recorder]:
     """A writer on the database, closed at the end."""
-    engine = open_engine(url, "writer")
-    opened = Recorder(engine)
-    try:
-        yield opened
-    finally:
-        opened.close()
-        engine.dispose()
+    with opened(url, "writer") as engine:
+        writer = Recorder(engine)
+        try:
+            yield writer
+        finally:
+            writer.close()
 
 
 def register(writer: Recorder, name: str = "main", *, asset_scope: str | None = None, now_s: int = T0) -> Account:
