@@ -21,7 +21,7 @@ from collector.errors import ConfigError
 from collector.storage.accounts import note_key, register
 from collector.storage.engine import open_engine, reading, sqlite_file
 from collector.storage.record import Recorder
-from collector.storage.upkeep import back_up_sqlite, revision_of, upgrade
+from collector.storage.upkeep import back_up_before_upgrade, upgrade
 
 
 def now_ms() -> int:
@@ -77,13 +77,11 @@ def ready_database(settings: Settings) -> str | None:
     if path is None:
         with reading(settings.database):
             return None
-    before = revision_of(settings.database) if path.exists() else None
-    backup = back_up_sqlite(settings.database, f"before-{program_version()}") if before is not None else None
-    upgrade(settings.database)
-    after = revision_of(settings.database)
+    backup = back_up_before_upgrade(settings.database)
+    before = upgrade(settings.database)
     if before is None:
         return f"made the database {path}"
-    return None if before == after else f"migrated {path} from revision {before} to {after}; the old one is {backup}"
+    return None if backup is None else f"migrated {path} from revision {before}; the file as it was is kept as {backup}"
 
 
 def targets(services: Services, *, instant_ms: int) -> list[Target]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from collector.cli.context import App, complain, database_option, pass_app
@@ -24,7 +22,7 @@ def upgrade(app: App) -> None:
     from collector.storage.schema import REVISIONS
 
     url = app.settings(accounts=False).database
-    backup, what = _backup(url), describe(url)
+    backup, what = upkeep.back_up_before_upgrade(url), describe(url)
     if backup:
         complain(f"the file as it was is kept as {backup}")
     before = upkeep.upgrade(url)
@@ -34,14 +32,3 @@ def upgrade(app: App) -> None:
         click.echo(f"{what}: already at revision {before}")
     else:
         click.echo(f"{what}: from revision {before} to {REVISIONS[-1]}")
-
-
-def _backup(url: str) -> Path | None:
-    """Copy an SQLite file whose tables are of an older revision; None when there is nothing to lose."""
-    from collector.storage import schema, upkeep
-    from collector.storage.engine import sqlite_file
-
-    path = sqlite_file(url)
-    if path is None or not path.exists() or upkeep.revision_of(url) not in schema.REVISIONS[:-1]:
-        return None
-    return upkeep.back_up_sqlite(url, f"before-{schema.REVISIONS[-1]}")

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--account", "names", metavar="NAME", multiple=True, help="Only this account; may be repeated.")
+@click.option("--account", metavar="NAME", multiple=True, help="Only this account; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="Ask Binance and say what came of it, but store nothing.")
 @database_option
 @click.pass_context
 @pass_app
-def once(app: App, ctx: click.Context, names: tuple[str, ...], dry_run: bool) -> None:  # noqa: FBT001 - click passes flags so
+def once(app: App, ctx: click.Context, account: tuple[str, ...], dry_run: bool) -> None:  # noqa: FBT001 - click passes flags so
     """Take one snapshot of each account now and store it, outside of the daemon's grid.
 
     Ends with 0 when each was stored, else with the code of the first failure.
     """
     settings = app.settings()
-    accounts = _chosen(settings, names)
-    codes = [_dry(settings, account) for account in accounts] if dry_run else _stored(settings, accounts)
+    accounts = _chosen(settings, account)
+    codes = [_dry(settings, one) for one in accounts] if dry_run else _stored(settings, accounts)
     ctx.exit(next((code for code in codes if code), 0))
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 import collector
 from collector.errors import DatabaseError
+from collector.storage import schema
 from collector.storage.engine import (
     check_known,
     create_sqlite_file,
@@ -20,7 +21,6 @@ from collector.storage.engine import (
     open_engine,
     sqlite_file,
 )
-from collector.storage.schema import REVISIONS
 
 
 def upgrade(url: str) -> str | None:
@@ -34,8 +34,8 @@ def upgrade(url: str) -> str | None:
     with _migrating(url) as connection:
         before = current_revision(connection)
         check_known(connection, before)
-        if before != REVISIONS[-1]:
-            _alembic(connection, "upgrade", REVISIONS[-1])
+        if before != schema.REVISIONS[-1]:
+            _alembic(connection, "upgrade", schema.REVISIONS[-1])
     return before
 
 
@@ -55,12 +55,15 @@ def downgrade(url: str, revision: str) -> None:
         _alembic(connection, "downgrade", revision)
 
 
-def back_up_sqlite(url: str, suffix: str) -> Path | None:
-    """Copy an SQLite file to FILE.suffix (online, mode 0600) and return the copy; None when nothing is there."""
+def back_up_before_upgrade(url: str) -> Path | None:
+    """Copy an SQLite file whose tables are of an older revision to FILE.before-REVISION; None when there is none.
+
+    The copy is made online, mode 0600. Raises DatabaseError.
+    """
     source = sqlite_file(url)
-    if source is None or not source.exists() or source.stat().st_size == 0:
+    if source is None or not source.exists() or revision_of(url) not in schema.REVISIONS[:-1]:
         return None
-    target = source.with_name(f"{source.name}.{suffix}")
+    target = source.with_name(f"{source.name}.before-{schema.REVISIONS[-1]}")
     with database_errors(url):
         create_sqlite_file(target)
         with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
