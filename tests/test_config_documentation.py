@@ -8,6 +8,7 @@ import click
 import pytest
 
 from collector.cli.config import config
+from collector.cli.keygen import keygen
 from collector.cli.main import cli
 from collector.cli.sandbox import sandbox
 from collector.config.keys import ACCOUNT_KEYS, MAIN_VARIABLES, PLAIN_KEYS, Key
@@ -76,8 +77,13 @@ def options(command: click.Command, path: str, prefix: str) -> Iterator[tuple[st
 def test_every_option_has_its_row() -> None:
     """With the variable that click really reads."""
     rows = {match[1]: cells[1] for first, cells in ROWS.items() if (match := re.match(r"`([a-z ]+--[a-z-]+)", first))}
-    ours = [*options(config, "config", "COLLECTOR_CONFIG"), *options(sandbox, "sandbox", "COLLECTOR_SANDBOX")]
-    assert rows == {option: f"`{variable}`" for option, variable in ours}
+    documented_here = {"config": config, "keygen": keygen, "sandbox": sandbox}
+    ours = {
+        option: f"`{variable}`"
+        for name, command in documented_here.items()
+        for option, variable in options(command, name, f"COLLECTOR_{name.upper()}")
+    }
+    assert rows == ours
 
 
 def test_the_options_of_the_program_itself_are_documented() -> None:
