@@ -98,15 +98,16 @@ def stored(target: Target, tick: Tick, reply: Reply) -> TickOutcome:
 
 
 def failed(target: Target, tick: Tick, error: ExchangeError) -> TickOutcome:
-    """The outcome of an error; when no request left before the deadline the tick is missed, not failed."""
+    """The outcome of an error; when no request left, as the deadline or the end came first, the tick is missed."""
     missed = error.attempts == 0
+    why_missed = MissReason.NOT_RUNNING if error.reason == FailReason.ABORTED else MissReason.OVERRUN
     return TickOutcome(
         account_id=target.account.id,
         account=target.account.name,
         due_at=tick.due_at,
         interval_s=tick.interval_s,
         outcome=Outcome.MISSED if missed else Outcome.FAILED,
-        reason=MissReason.OVERRUN if missed else FailReason(error.reason),
+        reason=why_missed if missed else FailReason(error.reason),
         http_status=error.http_status,
         code=error.code,
         detail=str(error),
@@ -115,4 +116,18 @@ def failed(target: Target, tick: Tick, error: ExchangeError) -> TickOutcome:
         received_at_ms=error.received_at_ms,
         clock_offset_ms=error.clock_offset_ms,
         weight_used=error.weight_used,
+    )
+
+
+def unusable(target: Target, tick: Tick) -> TickOutcome:
+    """The outcome of a reply that a bug kept from being stored; the log has more."""
+    return TickOutcome(
+        account_id=target.account.id,
+        account=target.account.name,
+        due_at=tick.due_at,
+        interval_s=tick.interval_s,
+        outcome=Outcome.FAILED,
+        reason=FailReason.BAD_REPLY,
+        detail="the reply could not be stored: this is a bug, and the log says more",
+        attempts=1,
     )

@@ -7,7 +7,8 @@
     ├── ExchangeError                  5 or 75  a request to Binance brought no balances
     ├── DatabaseError                       6   the database can't be used
     │   ├── SchemaMissingError              6   there are no tables yet
-    │   └── SchemaVersionError              6   the tables are newer or older than the program
+    │   ├── SchemaVersionError              6   the tables are newer or older than the program
+    │   └── UnstorableError                 6   the database refuses what it is given, and would again
     └── LockedError                        75   another process holds the database
 
 Messages are lower-case sentences that say what to do. They never hold a secret, a signature, a signed
@@ -25,6 +26,7 @@ __all__ = [
     "NoDataError",
     "SchemaMissingError",
     "SchemaVersionError",
+    "UnstorableError",
     "UsageError",
 ]
 
@@ -113,6 +115,10 @@ class SchemaMissingError(DatabaseError):
 
 class SchemaVersionError(DatabaseError):
     """The tables belong to another version of the program."""
+
+
+class UnstorableError(DatabaseError):
+    """The database refuses a row for what it holds: another attempt would end alike."""
 
 
 class LockedError(CollectorError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from collector.binance.faults import Fault, Scope, Stop, wait_until_ms
 from collector.domain.records import Account, Wait
-from collector.domain.ticks import FailReason, MissReason
+from collector.domain.ticks import MissReason
 from collector.errors import ExchangeError
 
 EGRESS_IP = "ip"
@@ -16,10 +16,11 @@ FAILURES_BEFORE_STOP = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """An account's failures in a row for one reason, and whether it is stopped (instants in epoch milliseconds)."""
+    """An account's failed ticks in a row for one fault, and whether it is stopped (instants in epoch milliseconds)."""
 
     failures: int = 0
-    reason: FailReason | None = None
+    fault: Fault | None = None
+    stop_reason: str | None = None
     stopped_at_ms: int | None = None
     probe_at_ms: int | None = None
 
@@ -31,8 +32,9 @@ class Standing:
 
 def standing_of(account: Account) -> Standing:
     """How an account stood when its database was last written."""
-    reason = None if account.stop_reason is None else FailReason(account.stop_reason)
-    return Standing(reason=reason, stopped_at_ms=account.stopped_at_ms, probe_at_ms=account.probe_at_ms)
+    return Standing(
+        stop_reason=account.stop_reason, stopped_at_ms=account.stopped_at_ms, probe_at_ms=account.probe_at_ms
+    )
 
 
 def why_not_now(standing: Standing, waits: tuple[Wait, ...], now_ms: int) -> MissReason | None:
@@ -46,13 +48,18 @@ def why_not_now(standing: Standing, waits: tuple[Wait, ...], now_ms: int) -> Mis
 
 def after_failure(standing: Standing, fault: Fault, now_ms: int) -> Standing:
     """The standing after one more failed tick; a stopped account stays so and is probed again later."""
-    failures = standing.failures + 1 if standing.reason is fault.reason else 1
-    counted = replace(standing, failures=failures, reason=fault.reason)
-    at_once = fault.stop is Stop.AT_ONCE
-    if standing.stopped or at_once or (fault.stop is Stop.AFTER_THREE and failures >= FAILURES_BEFORE_STOP):
-        since = now_ms if standing.stopped_at_ms is None else standing.stopped_at_ms
-        return replace(counted, stopped_at_ms=since, probe_at_ms=now_ms + PROBE_EVERY_MS)
-    return counted
+    failures = standing.failures + 1 if standing.fault == fault else 1
+    counted = replace(standing, failures=failures, fault=fault)
+    stops = fault.stop is Stop.AT_ONCE or (fault.stop is Stop.AFTER_THREE and failures >= FAILURES_BEFORE_STOP)
+    if not (stops or standing.stopped):
+        return counted
+    return replace(
+        counted,
+        # A probe that fails for a passing cause says nothing new about why the account was stopped.
+        stop_reason=str(fault.reason) if stops else standing.stop_reason,
+        stopped_at_ms=now_ms if standing.stopped_at_ms is None else standing.stopped_at_ms,
+        probe_at_ms=now_ms + PROBE_EVERY_MS,
+    )
 
 
 def wait_after(account: str, standing: Standing, fault: Fault, error: ExchangeError, now_ms: int) -> Wait | None:

@@ -8,24 +8,23 @@ from datetime import UTC, datetime
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.interval import IntervalTrigger
+from apscheduler.triggers.base import BaseTrigger
 
 from collector.daemon.clock import Reading, why_lost
-from collector.domain.ticks import MissReason, TickRange, due_at_or_before, range_between
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from collector.domain.ticks import MissReason, TickRange, due_after, due_at_or_before, range_between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
     """The newest due instant, and those passed over since the last beat with the reason.
 
-    `late_reason` says why the beat itself may be late, should it turn out to be too late to ask.
+    `since` are the clocks at the last beat: what happened to them from then on may make this tick late.
     """
 
     due_at: int
     skipped: TickRange | None
-    late_reason: MissReason
+    skipped_reason: MissReason
+    since: Reading
 
 
 def beat_at(now: Reading, before: Reading, last_due_at: int, interval_s: int) -> Beat | None:
@@ -36,8 +35,23 @@ def beat_at(now: Reading, before: Reading, last_due_at: int, interval_s: int) ->
     return Beat(
         due_at=newest,
         skipped=range_between(last_due_at + 1, newest, interval_s),
-        late_reason=why_lost(before, now),
+        skipped_reason=why_lost(before, now),
+        since=before,
     )
+
+
+class _Grid(BaseTrigger):  # type: ignore[misc]  # APScheduler has no annotations
+    """Fires at due instants, those of the epoch's grid whenever the program starts.
+
+    An IntervalTrigger would list each instant since the last one first: millions after a month of sleep or a wrong
+    clock at boot.
+    """
+
+    def __init__(self, interval_s: int) -> None:
+        self._interval_s = interval_s
+
+    def get_next_fire_time(self, _: datetime | None, now: datetime) -> datetime:
+        return datetime.fromtimestamp(due_after(int(now.timestamp()), self._interval_s), UTC)
 
 
 class Metronome:
@@ -56,9 +70,8 @@ class Metronome:
             executors={"default": ThreadPoolExecutor(1)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
-        # A start date fixes the grid: without one each restart would move it.
-        trigger = IntervalTrigger(seconds=interval_s, start_date=EPOCH, timezone=UTC)
-        self._scheduler.add_job(self.beat, trigger, next_run_time=datetime.fromtimestamp(first_due_at, UTC))
+        first = datetime.fromtimestamp(first_due_at, UTC)
+        self._scheduler.add_job(self.beat, _Grid(interval_s), next_run_time=first)
 
     def start(self) -> None:
         """Begin to beat."""

@@ -17,4 +17,4 @@ def notify(address: str | None, state: str) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
             channel.sendto(state.encode(), target)
     except OSError as error:
-        log.warning("the service manager can't be told %s: %s", state, error.strerror)
+        log.warning("the service manager can't be told %s: %s", state, error)

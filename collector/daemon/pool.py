@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable
 log = logging.getLogger(__name__)
 
 Job = Callable[[], None]
+Start = tuple[float, Job]
+"""A job with the moment (seconds of time.monotonic) at which it is to start."""
 
 
 class DelayedPool:
-    """Runs each job at its moment (seconds of time.monotonic), or as soon after it as one of the threads is free.
+    """Runs each job at its moment, or as soon after it as one of the threads is free.
 
     The threads are daemons: a job that never returns can't hold up the end of the process.
     """
@@ -23,7 +25,10 @@ class DelayedPool:
     def __init__(self, workers: int) -> None:
         self._heap: list[tuple[float, int, Job]] = []
         self._order = itertools.count()
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._changed = threading.Condition(lock)
+        # Apart from the workers', so that a wake-up meant for one of them never reaches somebody in `wait`.
+        self._idle = threading.Condition(lock)
         self._running = 0
         self._stopping = False
         self._threads = [threading.Thread(target=self._work, name=f"collect-{n}", daemon=True) for n in range(workers)]
@@ -33,8 +38,8 @@ class DelayedPool:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, jobs: Iterable[tuple[float, Job]]) -> None:
-        """Hand over jobs with the moments at which they are to start; after `stop` they are dropped."""
+    def submit(self, jobs: Iterable[Start]) -> None:
+        """Hand over jobs; after `stop` they are dropped."""
         with self._changed:
             if not self._stopping:
                 for start, job in jobs:
@@ -50,8 +55,8 @@ class DelayedPool:
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until no job runs; False when that takes longer."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._running == 0, timeout_s)
+        with self._idle:
+            return self._idle.wait_for(lambda: self._running == 0, timeout_s)
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
@@ -59,9 +64,9 @@ class DelayedPool:
                 job()
             except Exception:  # a bug in one job must not take a thread from all accounts
                 log.exception("a job failed: this is a bug, please report it")
-            with self._changed:
+            with self._idle:
                 self._running -= 1
-                self._changed.notify_all()
+                self._idle.notify_all()
 
     def _next(self) -> Job | None:
         with self._changed:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
 
 from collector.bootstrap import Services
 from collector.collect import Target
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 GRACE_S = 3.0
 AFTER_ABORT_S = 1.0
+NOTE_END_S = 0.5
 WATCH_EVERY_S = 1.0
 CHECK_LOCK_EVERY_S = 15.0
 NOTICEABLE_STEP_MS = 500
@@ -47,11 +49,14 @@ class Daemon:
     notify_socket: str | None = None
     clocks: Callable[[], Reading] = read_clocks
     _stopping: threading.Event = field(default_factory=threading.Event)
+    _received: SimpleQueue[int] = field(default_factory=SimpleQueue)
+    _lock_lost: LockedError | None = None
 
     def run(self) -> None:
         """Collect until a signal comes. Raises DatabaseError while it starts, LockedError when the lock is lost."""
-        # Threads inherit the mask, so that a signal waits for the one loop that asks for it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        for number in SIGNALS:
+            # It only leaves a note, whatever thread or moment the signal meets: a second one must not cut off the end.
+            signal.signal(number, lambda number, _: self._received.put(number))
         started_ms = self.clocks().wall_ms
         first_due_at = self._open_ledgers(started_ms)
         pool = DelayedPool(self.services.settings.workers)
@@ -65,6 +70,7 @@ class Daemon:
         pool.start()
         metronome.start()
         self._announce(first_due_at)
+        self._watch_lock(pool)
         try:
             self._supervise(metronome)
         finally:
@@ -98,7 +104,7 @@ class Daemon:
             pool=pool,
             waits=waits,
             stopping=self._stopping,
-            now_ms=lambda: self.clocks().wall_ms,
+            clocks=self.clocks,
             observe=ticklog,
         )
         return [AccountRunner(target, shared) for target in self.targets]
@@ -107,12 +113,12 @@ class Daemon:
         """Start the tick of every account; runs in the scheduler's thread and must be quick."""
         interval_s = self.services.settings.interval_s
         if beat.skipped is not None:
-            log.warning("passed over %d ticks (%s)", beat.skipped.ticks, beat.late_reason)
+            log.warning("passed over %d ticks (%s)", beat.skipped.ticks, beat.skipped_reason)
         jobs = []
         for runner in runners:
             if beat.skipped is not None:
-                jobs.append(runner.passed_over(beat.skipped, beat.late_reason))
-            jobs.append(runner.due(beat.due_at, interval_s, beat.late_reason))
+                jobs.append(runner.passed_over(beat.skipped, beat.skipped_reason))
+            jobs.append(runner.due(beat.due_at, interval_s, beat.since))
         pool.submit(job for job in jobs if job is not None)
 
     def _announce(self, first_due_at: int) -> None:
@@ -122,26 +128,34 @@ class Daemon:
         notify(self.notify_socket, "READY=1")
 
     def _supervise(self, metronome: Metronome) -> None:
-        before, lock_checked = self.clocks(), time.monotonic()
-        while True:
-            received = signal.sigtimedwait(SIGNALS, WATCH_EVERY_S)
-            if received is not None:
-                log.info("%s received, ending", signal.Signals(received.si_signo).name)
-                return
+        before = self.clocks()
+        while (received := self._signal_within(WATCH_EVERY_S)) is None:
+            if self._lock_lost is not None:
+                raise self._lock_lost
             now = self.clocks()
             _watch_clock(before, now, metronome)
             before = now
-            if time.monotonic() - lock_checked >= CHECK_LOCK_EVERY_S:
-                lock_checked = time.monotonic()
-                self._check_lock()
+        log.info("%s received, ending", signal.Signals(received).name)
 
-    def _check_lock(self) -> None:
+    def _signal_within(self, timeout_s: float) -> int | None:
+        try:
+            return self._received.get(timeout=timeout_s)
+        except Empty:
+            return None
+
+    def _watch_lock(self, pool: DelayedPool) -> None:
+        """Look after the lock now and then, in the pool: a database that hangs must not keep a signal waiting."""
+        pool.submit([(time.monotonic() + CHECK_LOCK_EVERY_S, lambda: self._check_lock(pool))])
+
+    def _check_lock(self, pool: DelayedPool) -> None:
         try:
             self.lock.check()
-        except LockedError:
-            raise
+        except LockedError as error:
+            self._lock_lost = error
+            return
         except DatabaseError as error:
             log.warning("can't make sure that no other process collects: %s", error)
+        self._watch_lock(pool)
 
     def _end(self, pool: DelayedPool, started_ms: int) -> None:
         """Let requests in flight finish for a moment, cut them off then, and leave what came of them in the ledger."""
@@ -151,6 +165,13 @@ class Daemon:
             self.services.client.abort()
             pool.wait(AFTER_ABORT_S)
         self._stopping.set()
+        noting = threading.Thread(target=self._note_end, args=(started_ms,), daemon=True)
+        noting.start()
+        noting.join(NOTE_END_S)
+        if noting.is_alive():
+            log.error("the end of this run can't be recorded: the database does not answer")
+
+    def _note_end(self, started_ms: int) -> None:
         try:
             with self.services.recorder.transaction() as connection:
                 note_run_end(

@@ -44,7 +44,10 @@ class Waits:
         log.warning("%s: no requests until %s (%s)", wait.scope, until, wait.reason)
         return True
 
-    def keep(self, wait: Wait) -> None:
-        """Write a wait to the database. Raises DatabaseError."""
+    def keep(self, scope: str) -> None:
+        """Write the wait that holds now to the database. Raises DatabaseError."""
         with self._recorder.transaction() as connection:
+            # Read inside, for another thread may have made it longer meanwhile.
+            with self._lock:
+                wait = self._by_scope[scope]
             note_wait(connection, wait)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url, text
 from sqlalchemy.pool import NullPool
 
-from collector.errors import CollectorError, DatabaseError, SchemaMissingError, SchemaVersionError
+from collector.errors import CollectorError, DatabaseError, SchemaMissingError, SchemaVersionError, UnstorableError
 from collector.storage.schema import REVISIONS
 
 Role = Literal["writer", "reader", "migration"]
@@ -111,6 +111,8 @@ def database_errors(url: str | URL) -> Iterator[None]:
         yield
     except CollectorError:
         raise
+    except (exc.IntegrityError, exc.DataError) as error:
+        raise UnstorableError(f"{describe(url)}: {_first_line(error.orig)}") from None
     except exc.DBAPIError as error:
         raise DatabaseError(f"{describe(url)}: {_first_line(error.orig)}") from None
     except exc.SQLAlchemyError as error:

@@ -17,6 +17,8 @@ from collector.storage.ranges import make_room, write_missed
 from collector.storage.schema import known_asset, tick
 from collector.storage.statements import BalanceInsert, TickUpsert, upsert_into
 
+CLOSE_PATIENCE_S = 0.3
+
 
 class Recorder:
     """The one writer of a process: a kept connection behind a lock, one transaction a call."""
@@ -43,9 +45,12 @@ class Recorder:
                 raise
 
     def close(self) -> None:
-        """Give the connection back; waits for a write in progress."""
-        with self._lock:
-            self._drop()
+        """Give the connection back; a write that hangs keeps it, for the end of the process to cut off."""
+        if self._lock.acquire(timeout=CLOSE_PATIENCE_S):
+            try:
+                self._drop()
+            finally:
+                self._lock.release()
 
     def record_tick(self, outcome: TickOutcome, *, recorded_at_ms: int) -> bool:
         """Store what came of a tick, stored (the whole snapshot) or failed; True when this is now the tick's answer.
