@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from collector.binance.budget import offsets_ms
 from collector.binance.client import BinanceClient, Credentials
@@ -87,35 +86,44 @@ def ready_database(settings: Settings) -> str | None:
 def targets(services: Services, *, instant_ms: int) -> list[Target]:
     """The configured accounts, registered in the database, each with its place in the window.
 
+    Their `key_fingerprint` is still that of the key they were read with before; the database has the present one.
     Raises ConfigError for a key that can't be used, an asset scope that has changed, or more accounts than fit.
     """
     settings = services.settings
     accounts = settings.require_accounts()
-    places = offsets_ms(
-        len(accounts),
+    offsets = places(settings)
+    keys = [credentials_of(account) for account in accounts]
+    with services.recorder.transaction() as connection:
+        known = [_registered(connection, account, instant_ms) for account in accounts]
+        for account, key in zip(known, keys, strict=True):
+            note_key(connection, account.id, key.fingerprint)
+    return [_target_of(settings, *each) for each in zip(accounts, known, keys, offsets, strict=True)]
+
+
+def places(settings: Settings) -> tuple[int, ...]:
+    """Where in the window each account is asked, in milliseconds. Raises ConfigError when they don't fit."""
+    return offsets_ms(
+        len(settings.accounts),
         interval_s=settings.interval_s,
         weight_per_minute=settings.binance.weight_per_minute,
         headroom=settings.binance.headroom,
     )
-    built = [(account, credentials_of(account)) for account in accounts]
-    return [
-        _target(services, account, credentials, instant_ms, offset)
-        for (account, credentials), offset in zip(built, places, strict=True)
-    ]
 
 
-def _target(
-    services: Services, settings: AccountSettings, credentials: Credentials, instant_ms: int, offset: int
-) -> Target:
-    with services.recorder.transaction() as connection:
-        registered = register(connection, settings.name, asset_scope=settings.asset, now_ms=instant_ms)
-        note_key(connection, registered.id, fingerprint(settings))
-    return _target_of(services.settings, settings, registered, credentials, offset)
+def _registered(connection: Connection, account: AccountSettings, instant_ms: int) -> Account:
+    return register(connection, account.name, asset_scope=account.asset, now_ms=instant_ms)
 
 
-def untracked_target(settings: Settings, account: AccountSettings) -> Target:
-    """An account that can be asked, but that no database knows. Raises ConfigError for a key that can't be used."""
-    unknown = Account(
+def untracked_target(settings: Settings, account: AccountSettings, known: Account | None = None) -> Target:
+    """An account that can be asked and is noted nowhere; `known` is how the database knows it, if it does.
+
+    Raises ConfigError for a key that can't be used.
+    """
+    return _target_of(settings, account, known or _unknown(account), credentials_of(account), 0)
+
+
+def _unknown(account: AccountSettings) -> Account:
+    return Account(
         id=0,
         name=account.name,
         created_at_ms=0,
@@ -125,7 +133,6 @@ def untracked_target(settings: Settings, account: AccountSettings) -> Target:
         stop_reason=None,
         probe_at_ms=None,
     )
-    return _target_of(settings, account, unknown, credentials_of(account), 0)
 
 
 def _target_of(
@@ -153,8 +160,3 @@ def credentials_of(account: AccountSettings) -> Credentials:
     except ConfigError as error:
         raise ConfigError(f"account {account.name!r}: {error}") from None
     return Credentials(api_key=account.api_key.reveal(), signer=signer)
-
-
-def fingerprint(account: AccountSettings) -> str:
-    """Tells API keys apart without giving one away: a key is too random to be guessed from its hash."""
-    return hashlib.sha256(account.api_key.reveal().encode()).hexdigest()[:16]

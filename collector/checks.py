@@ -1,4 +1,4 @@
-"""The checks before collecting: configuration, database, clock, keys and what these keys may do."""
+"""The checks before collecting: of the clock, the keys, what these may do, and whose history they go on with."""
 
 from __future__ import annotations
 
@@ -46,6 +46,27 @@ def problem(subject: str, error: CollectorError) -> CheckLine:
     return CheckLine(subject=subject, grade=Grade.PROBLEM, text=str(error), error=error)
 
 
+def check_binance(client: BinanceClient, targets: Sequence[Target]) -> Iterator[CheckLine]:
+    """Compare the clocks, and if Binance answers ask what each key may do."""
+    clock = check_clock(client)
+    yield clock
+    if clock.error is None:
+        for target in targets:
+            yield _check_key(client, target)
+
+
+def check_histories(targets: Sequence[Target]) -> Iterator[CheckLine]:
+    """Warn of each account that the database knows by another API key."""
+    for target in targets:
+        before, name = target.account.key_fingerprint, target.account.name
+        if before not in {None, target.credentials.fingerprint}:
+            yield warning(
+                f"account {name}",
+                "the API key is not the one that this account was read with before: unless both belong to the same "
+                "wallet, two histories are joined, so give the account another name",
+            )
+
+
 def check_clock(client: BinanceClient) -> CheckLine:
     """Compare the local clock with Binance's; it also shows whether Binance can be reached at all."""
     try:
@@ -56,12 +77,6 @@ def check_clock(client: BinanceClient) -> CheckLine:
     if abs(offset) > NOTABLE_OFFSET_MS:
         return warning("clock", f"{text}: set the local clock, for it labels the snapshots; signing corrects itself")
     return ok("clock", text)
-
-
-def check_keys(client: BinanceClient, targets: Sequence[Target]) -> Iterator[CheckLine]:
-    """Ask Binance what each key may do."""
-    for target in targets:
-        yield _check_key(client, target)
 
 
 def _check_key(client: BinanceClient, target: Target) -> CheckLine:

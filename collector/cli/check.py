@@ -11,7 +11,9 @@ from collector.cli.context import App, database_option, interval_option, pass_ap
 
 if TYPE_CHECKING:
     from collector.checks import CheckLine
-    from collector.config.values import Settings
+    from collector.collect import Target
+    from collector.config.values import AccountSettings, Settings
+    from collector.domain.records import Account
 
 
 @click.command()
@@ -36,42 +38,69 @@ def check(app: App, ctx: click.Context) -> None:
 
 
 def _checks(settings: Settings) -> Iterator[CheckLine]:
-    from collector.bootstrap import client_for, untracked_target
-    from collector.checks import check_clock, check_keys
+    from collector.bootstrap import client_for
+    from collector.checks import check_binance, check_histories
 
     yield from _configuration(settings)
-    yield _database(settings)
+    line, known = _database(settings)
+    yield line
+    targets: list[Target] = []
+    for account in settings.accounts:
+        yield from _usable(settings, account, known.get(account.name), targets)
+    yield from check_histories(targets)
     client = client_for(settings)
     try:
-        yield check_clock(client)
-        yield from check_keys(client, [untracked_target(settings, account) for account in settings.accounts])
+        yield from check_binance(client, targets)
     finally:
         client.close()
 
 
 def _configuration(settings: Settings) -> Iterator[CheckLine]:
-    from collector.checks import ok, warning
+    from collector.bootstrap import places
+    from collector.checks import ok, problem, warning
     from collector.config.checks import format_interval
+    from collector.errors import ConfigError
 
     number = len(settings.accounts)
     what = f"{number} account{'s' if number > 1 else ''} every {format_interval(settings.interval_s)}"
     where = f"from {settings.config_file}" if settings.config_file else "from the environment"
-    yield ok("configuration", f"{what}, {where}")
+    try:
+        places(settings)
+        yield ok("configuration", f"{what}, {where}")
+    except ConfigError as error:
+        yield problem("configuration", error)
     for sentence in settings.warnings:
         yield warning("configuration", sentence)
 
 
-def _database(settings: Settings) -> CheckLine:
+def _database(settings: Settings) -> tuple[CheckLine, dict[str, Account]]:
+    """How the database is, and the accounts that it knows."""
     from collector.checks import ok, problem
     from collector.errors import CollectorError, SchemaMissingError
+    from collector.storage.accounts import every_account
     from collector.storage.engine import describe, reading, sqlite_file
 
+    name = describe(settings.database)
     try:
-        with reading(settings.database):
-            return ok("database", f"{describe(settings.database)} can be read")
+        with reading(settings.database) as connection:
+            known = {account.name: account for account in every_account(connection)}
     except SchemaMissingError as error:
-        if sqlite_file(settings.database) is not None:
-            return ok("database", f"{describe(settings.database)} will be made by 'collector run'")
-        return problem("database", error)
+        made = sqlite_file(settings.database) is not None
+        return ok("database", f"{name} will be made by 'collector run'") if made else problem("database", error), {}
     except CollectorError as error:
-        return problem("database", error)
+        return problem("database", error), {}
+    return ok("database", f"{name} can be read"), known
+
+
+def _usable(
+    settings: Settings, account: AccountSettings, known: Account | None, targets: list[Target]
+) -> Iterator[CheckLine]:
+    """Add an account whose key can sign to `targets`; a problem for any other."""
+    from collector.bootstrap import untracked_target
+    from collector.checks import problem
+    from collector.errors import ConfigError
+
+    try:
+        targets.append(untracked_target(settings, account, known))
+    except ConfigError as error:
+        yield problem(f"account {account.name}", error)

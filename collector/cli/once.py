@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from collector.cli.context import App, complain, database_option, pass_app
-from collector.errors import EXIT_FAILURE, UsageError
+from collector.errors import UsageError
 
 if TYPE_CHECKING:
     from collector.bootstrap import Services
@@ -54,6 +54,7 @@ def _dry(settings: Settings, account: AccountSettings) -> int:
 
 def _stored(settings: Settings, accounts: list[AccountSettings]) -> list[int]:
     from collector.bootstrap import now_ms, open_services, targets
+    from collector.checks import check_histories
     from collector.storage.engine import reading
 
     with reading(settings.database):
@@ -61,6 +62,8 @@ def _stored(settings: Settings, accounts: list[AccountSettings]) -> list[int]:
     with open_services(settings) as services:
         wanted = {account.name for account in accounts}
         collected = [t for t in targets(services, instant_ms=now_ms()) if t.account.name in wanted]
+        for line in check_histories(collected):
+            complain(f"warning: {line.subject}: {line.text}")
         return [_store(services, target) for target in collected]
 
 
@@ -77,10 +80,10 @@ def _store(services: Services, target: Target) -> int:
 
 def _tell(fetched: Fetched, verb: str) -> int:
     name, snapshot = fetched.outcome.account, fetched.outcome.snapshot
-    if fetched.error is not None or snapshot is None:
+    if fetched.error is not None:
         complain(f"{name}: {fetched.error}")
-        return EXIT_FAILURE if fetched.error is None else fetched.error.exit_code
-    number = len(snapshot.balances)
+        return fetched.error.exit_code
+    number = 0 if snapshot is None else len(snapshot.balances)
     complain(f"{name}: {verb} {number} asset{'' if number == 1 else 's'} as of {_instant(fetched.outcome.due_at)}")
     return 0
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collector.bootstrap import Services
     from collector.checks import CheckLine
     from collector.collect import Target
+    from collector.config.values import Settings
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +24,8 @@ CHECKED_AT_START = 10
 """With more accounts the first tick shows which keys work: a check of each would take minutes."""
 
 
-class _StoppedEarlyError(Exception):
-    """A signal came while the daemon was starting."""
+class _StoppedEarlyError(BaseException):
+    """A signal came while the daemon was starting; no `except Exception` on the way may take it for an error."""
 
 
 @click.command()
@@ -45,7 +46,7 @@ def run(app: App) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop_early)
     try:
-        _collect(app)
+        _collect(settings)
     except _StoppedEarlyError:
         log.info("stopped before the first tick")
 
@@ -54,12 +55,11 @@ def _stop_early(*_: object) -> NoReturn:
     raise _StoppedEarlyError
 
 
-def _collect(app: App) -> None:
+def _collect(settings: Settings) -> None:
     from collector.bootstrap import now_ms, open_services, program_version, ready_database, targets
     from collector.daemon.service import Daemon
     from collector.storage.lock import lock_for
 
-    settings = app.settings()
     lock = lock_for(settings.database)
     lock.acquire()
     try:
@@ -79,13 +79,14 @@ def _collect(app: App) -> None:
 
 def _check(services: Services, collected: Sequence[Target]) -> None:
     """Log what the checks find; only when no key at all can work is there nothing to start for."""
-    from collector.checks import check_clock, check_keys
+    from collector.checks import check_binance, check_histories
     from collector.errors import EXIT_REFUSED
 
+    for line in check_histories(collected):
+        _log_check(line)
     active = [target for target in collected if not target.paused]
-    _log_check(check_clock(services.client))
     refused = []
-    for line in check_keys(services.client, active if len(active) <= CHECKED_AT_START else []):
+    for line in check_binance(services.client, active if len(active) <= CHECKED_AT_START else []):
         _log_check(line)
         if line.error is not None and line.error.exit_code == EXIT_REFUSED:
             refused.append(line.error)
