@@ -43,12 +43,12 @@ def demo() -> None:
         _say("A make-believe Binance runs on this machine. The real daemon collects from it once a second:")
         daemon = _start(environment)
         try:
-            _until("three snapshots", lambda: _count(database, "tick WHERE outcome = 'stored'") >= 3)
+            _until(daemon, "three snapshots", lambda: _count(database, "tick WHERE outcome = 'stored'") >= 3)
             _say("Now Binance answers with HTTP 503 for a moment, so a tick fails:")
             exchange.script(Fault(kind="status", status=503, path="/sapi/v3/asset/getUserAsset", until_s=2.2))
-            _until("a failed tick", lambda: _count(database, "tick WHERE outcome = 'failed'") >= 1)
+            _until(daemon, "a failed tick", lambda: _count(database, "tick WHERE outcome = 'failed'") >= 1)
             stored = _count(database, "tick WHERE outcome = 'stored'")
-            _until("snapshots again", lambda: _count(database, "tick WHERE outcome = 'stored'") >= stored + 2)
+            _until(daemon, "snapshots again", lambda: _count(database, "tick WHERE outcome = 'stored'") >= stored + 2)
             _say("Now the daemon is killed with -9, and started again two seconds later:")
         finally:
             _end(daemon, signal.SIGKILL)
@@ -56,7 +56,7 @@ def demo() -> None:
         daemon = _start(environment)
         try:
             stored = _count(database, "tick WHERE outcome = 'stored'")
-            _until("three more", lambda: _count(database, "tick WHERE outcome = 'stored'") >= stored + 3)
+            _until(daemon, "three more", lambda: _count(database, "tick WHERE outcome = 'stored'") >= stored + 3)
         finally:
             _end(daemon, signal.SIGTERM)
     _show(environment, database)
@@ -64,7 +64,12 @@ def demo() -> None:
 
 def _fresh_database() -> Path:
     shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(mode=0o700)
+    try:
+        FOLDER.mkdir(mode=0o700)
+    except OSError as error:
+        raise CollectorError(
+            f"the demo can't make the folder {FOLDER.absolute()}: {error.strerror}; run it in another folder"
+        ) from error
     return FOLDER / "collector.db"
 
 
@@ -89,6 +94,8 @@ def _start(environment: dict[str, str]) -> subprocess.Popen[bytes]:
 
 
 def _end(daemon: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    if daemon.poll() is not None:
+        return  # whoever was waiting for it has said so
     daemon.send_signal(number)
     try:
         daemon.wait(PATIENCE_S)
@@ -96,11 +103,19 @@ def _end(daemon: subprocess.Popen[bytes], number: signal.Signals) -> None:
         daemon.kill()
         daemon.wait()
         raise CollectorError(f"the demo went wrong: the daemon did not end on {number.name}") from None
+    if daemon.returncode != (-number if number is signal.SIGKILL else 0):
+        raise _ended_with(daemon)
 
 
-def _until(what: str, seen: Callable[[], bool]) -> None:
+def _ended_with(daemon: subprocess.Popen[bytes]) -> CollectorError:
+    return CollectorError(f"the demo went wrong: the daemon ended with {daemon.returncode}; see its log above")
+
+
+def _until(daemon: subprocess.Popen[bytes], what: str, seen: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not seen():
+        if daemon.poll() is not None:
+            raise _ended_with(daemon)
         if time.monotonic() > deadline:
             raise CollectorError(
                 f"the demo went wrong: no {what} within {PATIENCE_S:.0f} s; see the daemon's log above"
