@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,7 @@ def open_engine(url: str | URL, role: Role) -> Engine:
 
     Raises DatabaseError for an engine that is not supported, a missing driver or an SQLite that is too old.
     """
-    parsed = make_url(url)
+    parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed, role)
     if parsed.get_backend_name() == "postgresql":
@@ -36,13 +37,23 @@ def open_engine(url: str | URL, role: Role) -> Engine:
     )
 
 
+def _parsed(url: str | URL) -> URL:
+    try:
+        return make_url(url)
+    except (exc.ArgumentError, ValueError):
+        # Not even shown: it may hold a password anywhere.
+        raise DatabaseError("the database's URL can't be read: use sqlite:///FILE or postgresql://...") from None
+
+
 def sqlite_file(url: str | URL) -> Path | None:
     """The file behind an SQLite URL; None for PostgreSQL. Raises DatabaseError for a database in memory."""
-    parsed = make_url(url)
+    parsed = _parsed(url)
     if parsed.get_backend_name() != "sqlite":
         return None
     if not parsed.database or parsed.database == ":memory:":
         raise DatabaseError("an SQLite database in memory keeps no history: use sqlite:///FILE")
+    if parsed.query or parsed.database.startswith("file:"):
+        raise DatabaseError("an SQLite database is a plain file here, without file: and parameters: use sqlite:///FILE")
     return Path(parsed.database)
 
 
@@ -70,13 +81,27 @@ def _sqlite_engine(url: URL, role: Role) -> Engine:
     def prepare(connection: sqlite3.Connection, _: Any) -> None:
         connection.isolation_level = None
         for statement in _pragmas(role):
-            connection.execute(statement)
+            _patiently(connection, statement)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN" if role == "reader" else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _patiently(connection: sqlite3.Connection, statement: str) -> None:
+    """Execute; SQLite's own time-out does not cover the change to WAL while another program opens the same new file."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute(statement)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _pragmas(role: Role) -> tuple[str, ...]:
@@ -87,10 +112,11 @@ def _pragmas(role: Role) -> tuple[str, ...]:
 
 
 def _postgresql_engine(url: URL, role: Role) -> Engine:
-    connect: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": f"collector {role}"}
+    ours = {"connect_timeout": str(CONNECT_TIMEOUT_S), "application_name": f"collector {role}"}
+    connect: dict[str, Any] = {name: value for name, value in ours.items() if name not in url.query}
     level: dict[str, Any] = {}
     if role == "reader":
-        connect["options"] = "-c default_transaction_read_only=on"
+        connect["options"] = f"{url.query.get('options', '')} -c default_transaction_read_only=on"
         level["isolation_level"] = "REPEATABLE READ"
     try:
         return create_engine(
@@ -115,13 +141,19 @@ def database_errors(url: str | URL) -> Iterator[None]:
         raise UnstorableError(f"{describe(url)}: {_first_line(error.orig)}") from None
     except exc.DBAPIError as error:
         raise DatabaseError(f"{describe(url)}: {_first_line(error.orig)}") from None
+    except sqlite3.Error as error:
+        raise DatabaseError(f"{describe(url)}: {_first_line(error)}") from None
     except exc.SQLAlchemyError as error:
         raise DatabaseError(f"{describe(url)}: {type(error).__name__}") from None
+    except UnicodeError as error:
+        if "idna" not in str(error):
+            raise
+        raise DatabaseError(f"{describe(url)}: this can't be the name of a host") from None
 
 
 def describe(url: str | URL) -> str:
     """How messages name a database: without user, password or options."""
-    parsed = make_url(url)
+    parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
         return f"database {parsed.database}"
     port = f":{parsed.port}" if parsed.port else ""

@@ -64,10 +64,9 @@ def back_up_before_upgrade(url: str) -> Path | None:
     if source is None or not source.exists() or revision_of(url) not in schema.REVISIONS[:-1]:
         return None
     target = source.with_name(f"{source.name}.before-{schema.REVISIONS[-1]}")
-    with database_errors(url):
-        create_sqlite_file(target)
-        with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
-            old.backup(new)
+    _create(target)
+    with database_errors(url), closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
     return target
 
 
