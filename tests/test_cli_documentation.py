@@ -12,10 +12,13 @@ import pytest
 
 from collector import errors
 from collector.cli import main
+from collector.domain.usage import Usage
+from collector.reports.flaws import flaws_report
 from collector.reports.gaps import gaps_report
 from collector.reports.history import history_report
 from collector.reports.latest import latest_report
 from collector.reports.status import status_report
+from collector.reports.usage import usage_report
 from collector.reports.values import Basis, Report
 from tests.ledgers import snapshot
 from tests.report_values import NOW_MS, account, as_text, stored_snapshot
@@ -29,6 +32,8 @@ REPORTS: dict[str, Report[Any]] = {
     "history": history_report(BASIS, account(), "BTC", [], []),
     "gaps": gaps_report(BASIS, []),
     "status": status_report([], database="", run=None, waits=[], now_ms=NOW_MS),
+    "db stats": usage_report(Usage(accounts=(), bytes=0, free_bytes=0, typical_row=64), database=""),
+    "db verify": flaws_report([], database=""),
 }
 
 

@@ -1,10 +1,12 @@
-"""The commands that look after the database."""
+"""The group `db`: the commands that look after the database."""
 
 from __future__ import annotations
 
 import click
 
 from collector.cli.context import App, complain, database_option, pass_app
+from collector.cli.revisions import current, downgrade
+from collector.cli.verify import stats, verify
 
 
 @click.group()
@@ -32,3 +34,7 @@ def upgrade(app: App) -> None:
         click.echo(f"{what}: already at revision {before}")
     else:
         click.echo(f"{what}: from revision {before} to {REVISIONS[-1]}")
+
+
+for command in (downgrade, current, stats, verify):
+    db.add_command(command)
