@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from sqlalchemy import Connection, Engine
 
-from collector.binance.budget import offsets_ms
+from collector.binance.budget import Budget, offsets_ms, quota_of
 from collector.binance.client import BinanceClient, Credentials
 from collector.binance.signing import HmacSigner, load_private_key
 from collector.collect import Target
@@ -21,6 +21,10 @@ from collector.storage.accounts import note_key, register
 from collector.storage.engine import open_engine, reading, sqlite_file
 from collector.storage.record import Recorder
 from collector.storage.upkeep import back_up_before_upgrade, upgrade
+
+MINUTE_S = 60
+FURTHER_CONNECTIONS = 2
+"""Of those that ask beside the accounts' threads."""
 
 
 def now_ms() -> int:
@@ -62,9 +66,17 @@ def client_for(settings: Settings) -> BinanceClient:
     return BinanceClient(
         base_url=settings.binance.base_url,
         recv_window_ms=settings.binance.recv_window_ms,
-        pool_size=settings.workers,
+        pool_size=settings.workers + FURTHER_CONNECTIONS,
+        budget=budget_of(settings),
         allow_plain_http=settings.binance.allow_plain_http,
     )
+
+
+def budget_of(settings: Settings) -> Budget:
+    """The weight that all requests for balances share."""
+    quota = quota_of(settings.binance.weight_per_minute, settings.binance.headroom)
+    ticks_a_minute = max(1, -(-MINUTE_S // settings.interval_s))
+    return Budget(quota, planned=min(quota.placed, len(settings.accounts) * ticks_a_minute))
 
 
 def ready_database(settings: Settings) -> str | None:
@@ -86,6 +98,7 @@ def ready_database(settings: Settings) -> str | None:
 def targets(services: Services, *, instant_ms: int) -> list[Target]:
     """The configured accounts, registered in the database, each with its place in the window.
 
+    Places go by the order in which the database came to know the accounts, so that they keep them.
     Their `key_fingerprint` is still that of the key they were read with before; the database has the present one.
     Raises ConfigError for a key that can't be used, an asset scope that has changed, or more accounts than fit.
     """
@@ -97,7 +110,11 @@ def targets(services: Services, *, instant_ms: int) -> list[Target]:
         known = [_registered(connection, account, instant_ms) for account in accounts]
         for account, key in zip(known, keys, strict=True):
             note_key(connection, account.id, key.fingerprint)
-    return [_target_of(settings, *each) for each in zip(accounts, known, keys, offsets, strict=True)]
+    in_order = sorted(zip(known, accounts, keys, strict=True), key=lambda each: each[0].id)
+    return [
+        _target_of(settings, account, registered, key, offset)
+        for (registered, account, key), offset in zip(in_order, offsets, strict=True)
+    ]
 
 
 def places(settings: Settings) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from collector.binance.client import BinanceClient, Credentials, Reply
 from collector.domain.records import Account
 from collector.domain.ticks import TRY_FOR_S, FailReason, MissReason, Outcome, TickOutcome, TickRange
-from collector.errors import ExchangeError
+from collector.errors import ExchangeError, NotSentError
 from collector.storage.record import Recorder
 
 
@@ -98,16 +98,15 @@ def stored(target: Target, tick: Tick, reply: Reply) -> TickOutcome:
 
 
 def failed(target: Target, tick: Tick, error: ExchangeError) -> TickOutcome:
-    """The outcome of an error; when no request left, as the deadline or the end came first, the tick is missed."""
-    missed = error.attempts == 0
-    why_missed = MissReason.NOT_RUNNING if error.reason == FailReason.ABORTED else MissReason.OVERRUN
+    """The outcome of an error; when no request left the tick is missed."""
+    missed = isinstance(error, NotSentError)
     return TickOutcome(
         account_id=target.account.id,
         account=target.account.name,
         due_at=tick.due_at,
         interval_s=tick.interval_s,
         outcome=Outcome.MISSED if missed else Outcome.FAILED,
-        reason=why_missed if missed else FailReason(error.reason),
+        reason=MissReason(error.reason) if missed else FailReason(error.reason),
         http_status=error.http_status,
         code=error.code,
         detail=str(error),

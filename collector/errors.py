@@ -5,10 +5,12 @@
     ├── NoDataError                         3   nothing has been collected that could answer
     ├── ConfigError                         4   configuration or a secret is wrong or missing
     ├── ExchangeError                  5 or 75  a request to Binance brought no balances
+    │   └── NotSentError                   75   no request left at all
     ├── DatabaseError                       6   the database can't be used
     │   ├── SchemaMissingError              6   there are no tables yet
     │   ├── SchemaVersionError              6   the tables are newer or older than the program
-    │   └── UnstorableError                 6   the database refuses what it is given, and would again
+    │   ├── UnstorableError                 6   the database refuses what it is given, and would again
+    │   └── DamagedError                    6   the file itself is broken: nothing may write to it any more
     └── LockedError                        75   another process holds the database
 
 Messages are lower-case sentences that say what to do. They never hold a secret, a signature, a signed
@@ -20,10 +22,12 @@ from __future__ import annotations
 __all__ = [
     "CollectorError",
     "ConfigError",
+    "DamagedError",
     "DatabaseError",
     "ExchangeError",
     "LockedError",
     "NoDataError",
+    "NotSentError",
     "SchemaMissingError",
     "SchemaVersionError",
     "UnstorableError",
@@ -103,10 +107,18 @@ class ExchangeError(CollectorError):
         self.exit_code = EXIT_REFUSED if permanent else EXIT_TEMPORARY
 
 
+class NotSentError(ExchangeError):
+    """No request left before the deadline or the end of the program; `reason` is a missed reason of the ledger."""
+
+
 class DatabaseError(CollectorError):
-    """The database can't be reached, read or written."""
+    """The database can't be reached, read or written; `transient` when the same may well succeed at once."""
 
     exit_code = EXIT_DATABASE
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
 
 
 class SchemaMissingError(DatabaseError):
@@ -119,6 +131,10 @@ class SchemaVersionError(DatabaseError):
 
 class UnstorableError(DatabaseError):
     """The database refuses a row for what it holds: another attempt would end alike."""
+
+
+class DamagedError(DatabaseError):
+    """The file of a database or spool is broken; it is left as it is."""
 
 
 class LockedError(CollectorError):

@@ -17,7 +17,7 @@ import pytest
 from collector.binance.client import BinanceClient, Credentials, Reply, wall_clock_ms
 from collector.binance.signing import HmacSigner, load_private_key
 from collector.domain.balances import plain
-from collector.errors import ConfigError, ExchangeError
+from collector.errors import ConfigError, ExchangeError, NotSentError
 from collector.sandbox.accounts import Account, ed25519_account, rsa_account
 from collector.sandbox.faults import Fault
 from collector.sandbox.server import Sandbox
@@ -258,9 +258,10 @@ def test_attempts_are_limited(
 def test_after_the_deadline_nothing_is_sent(
     exchange: Sandbox, client: BinanceClient, credentials: Credentials, time: FakeTime
 ) -> None:
-    """A tick that was never tried is missed, not failed: the number of attempts tells."""
+    """A tick that was never tried is missed, not failed: the kind of the error tells."""
     error = _failure(client, credentials, time, for_s=0)
-    assert (error.reason, error.attempts, error.requested_at_ms, _asked(exchange)) == ("timeout", 0, None, 0)
+    assert isinstance(error, NotSentError)
+    assert (error.reason, error.attempts, error.requested_at_ms, _asked(exchange)) == ("overrun", 0, None, 0)
 
 
 def test_a_reply_that_is_complete_after_the_deadline_is_discarded(time: FakeTime) -> None:
@@ -403,7 +404,7 @@ def test_an_aborted_client_sends_nothing_more(
     """After SIGTERM no tick is begun."""
     client.abort()
     error = _failure(client, credentials, time)
-    assert (error.reason, error.attempts, _asked(exchange)) == ("aborted", 0, 0)
+    assert (error.reason, error.attempts, _asked(exchange)) == ("not_running", 0, 0)
 
 
 def test_abort_ends_a_pause_between_attempts(exchange: Sandbox, credentials: Credentials, time: FakeTime) -> None:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from urllib.parse import quote, unquote, urlencode
 
-from collector.binance.faults import ABORTED, TIMEOUT, Fault, fault_for, fault_of
+from collector.binance.faults import ABORTED, TIMEOUT, Fault, Scope, fault_for, fault_of, wait_until_ms
+from collector.binance.gate import Gate, Pass
 from collector.binance.replies import error_of, parse_ban_end, parse_error, parse_seconds, parse_server_time
 from collector.binance.retries import next_pause_s
 from collector.binance.signing import Signer, signed_query
 from collector.binance.transport import Answer, Transport
-from collector.errors import ConfigError, ExchangeError
+from collector.domain.ticks import MissReason
+from collector.errors import ConfigError, ExchangeError, NotSentError
 
 T = TypeVar("T")
 
@@ -39,13 +41,14 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[T]):
-    """A request before it gets timestamp and signature, and how its reply is read."""
+    """A request before it gets timestamp and signature, how its reply is read, and the gate that it has to pass."""
 
     method: str
     path: str
     read: Callable[[bytes], T]
     params: tuple[tuple[str, str], ...] = ()
     credentials: Credentials | None = None
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,15 +113,17 @@ class Caller:
         """Result of the first attempt that succeeds; raises ExchangeError with what is known of the last one."""
         deadline = self._deadline(deadline_ms)
         attempts = resyncs = 0
+        failure: ExchangeError | None = None
         while True:
-            self._refuse_if_over(deadline, attempts)
+            passed = self._pass(call, deadline, failure)
             offset = self._offset
             attempts += 1
             try:
-                return self._attempt(call, attempts, offset, deadline)
+                return self._attempt(call, attempts, offset, deadline, passed)
             except ExchangeError as error:
                 error.attempts, error.clock_offset_ms = attempts, offset.ms if offset else None
-                fault = fault_of(error)
+                fault, failure = fault_of(error), error
+                self._close(call, fault, error)
                 pause_s = self._pause_s(fault, attempts, resyncs, deadline)
                 if pause_s is None or (fault.resync and not self._resync(offset, deadline)):
                     raise
@@ -129,9 +134,42 @@ class Caller:
         """Measure the server's clock minus ours (ms) by the midpoint of a round trip; signing uses it from now on."""
         return self._keep(self.make(SERVER_TIME, deadline_ms))
 
-    def _attempt(self, call: Call[T], attempts: int, offset: Offset | None, deadline: Deadline) -> Done[T]:
+    def server_ms(self) -> int:
+        """Binance's clock now, as far as it is known (epoch milliseconds)."""
+        offset = self._offset
+        return self._now_ms() + (offset.ms if offset else 0)
+
+    def _pass(self, call: Call[T], deadline: Deadline, failure: ExchangeError | None) -> Pass | None:
+        """Wait until a request may leave; when none may any more, the failure before stands."""
+        self._refuse_if_over(deadline, failure)
+        if call.gate is None:
+            return None
+        passed = call.gate.enter(lambda: 0 if self._transport.aborted else deadline.left_s(), retry=failure is not None)
+        if passed is None:
+            self._refuse_if_over(deadline, failure)
+            raise failure or NotSentError(
+                "no request could leave before the deadline: the weight limit is used up, or a ban or pause holds",
+                reason=MissReason.WAITING,
+            )
+        return passed
+
+    def _close(self, call: Call[T], fault: Fault, error: ExchangeError) -> None:
+        """Let others behind this address wait at once, those too that only pause between two attempts."""
+        if call.gate is None or fault.scope is not Scope.EGRESS_IP:
+            return
+        now = self.server_ms()
+        until = wait_until_ms(fault, now, error.retry_after_s, error.banned_until_ms, failures_in_a_row=1)
+        if until is not None:
+            call.gate.close_for((until - now) / 1000)
+
+    def _attempt(
+        self, call: Call[T], attempts: int, offset: Offset | None, deadline: Deadline, passed: Pass | None = None
+    ) -> Done[T]:
         target, headers = self._signed(call, offset)
         answer = self._transport.send(call.method, target, headers, deadline.left_s())
+        weight_used = _weight_used(answer)
+        if call.gate is not None and passed is not None and weight_used is not None:
+            call.gate.told(passed, weight_used)
         try:
             value = _value_of(call, answer, deadline)
         except ExchangeError as error:
@@ -142,7 +180,7 @@ class Caller:
             answer=answer,
             attempts=attempts,
             clock_offset_ms=offset.ms if offset else None,
-            weight_used=_weight_used(answer),
+            weight_used=weight_used,
         )
 
     def _signed(self, call: Call[T], offset: Offset | None) -> tuple[str, dict[str, str]]:
@@ -160,10 +198,15 @@ class Caller:
         left_s = (deadline_ms - self._now_ms()) / 1000
         return Deadline(at_ms=deadline_ms, ends_at=self._monotonic() + left_s, monotonic=self._monotonic)
 
-    def _refuse_if_over(self, deadline: Deadline, attempts: int) -> None:
-        fault = ABORTED if self._transport.aborted else TIMEOUT if deadline.left_s() <= 0 else None
-        if fault is not None:
-            raise ExchangeError(fault.meaning, reason=fault.reason, attempts=attempts)
+    def _refuse_if_over(self, deadline: Deadline, failure: ExchangeError | None) -> None:
+        aborted = self._transport.aborted
+        if not aborted and deadline.left_s() > 0:
+            return
+        if failure is None:
+            reason = MissReason.NOT_RUNNING if aborted else MissReason.OVERRUN
+            raise NotSentError("no request left before the deadline or the end of the program", reason=reason)
+        fault = ABORTED if aborted else TIMEOUT
+        raise ExchangeError(fault.meaning, reason=fault.reason, attempts=failure.attempts)
 
     def _pause_s(self, fault: Fault, attempts: int, resyncs: int, deadline: Deadline) -> float | None:
         return next_pause_s(

@@ -10,7 +10,9 @@ from decimal import Decimal
 from typing import Self
 
 from collector.binance.address import address_of
+from collector.binance.budget import Budget, Moment, quota_of
 from collector.binance.calls import Call, Caller, Credentials
+from collector.binance.gate import Gate
 from collector.binance.replies import (
     ApiRestrictions,
     SystemStatus,
@@ -60,9 +62,10 @@ class BinanceClient:
     """Reads from Binance, for any number of accounts, from any number of threads.
 
     `deadline_ms` of each method is an epoch millisecond of the local clock: nothing is sent and nothing accepted after
-    it. Every method raises ExchangeError, with `attempts`, instants and `clock_offset_ms` filled in. `now_ms` tells
-    epoch milliseconds, `monotonic` seconds; `sleep` pauses between attempts (by default until `abort`) and `chance`
-    spreads those pauses.
+    it. Every method raises ExchangeError, with `attempts`, instants and `clock_offset_ms` filled in; NotSentError when
+    no request left. `budget` is what all requests for balances share (by default 12,000 less 5 %). `now_ms` tells epoch
+    milliseconds, `monotonic` seconds; `sleep` pauses between attempts (by default until `abort`) and `chance` spreads
+    those pauses.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class BinanceClient:
         user_agent: str = "binance-asset-collector",
         allow_plain_http: bool = False,
         max_attempts: int = 6,
+        budget: Budget | None = None,
         now_ms: Callable[[], int] = wall_clock_ms,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] | None = None,
@@ -98,6 +102,11 @@ class BinanceClient:
             monotonic=monotonic,
             sleep=sleep or self._transport.pause,
             chance=chance,
+        )
+        self._gate = Gate(
+            budget or Budget(quota_of(12_000, 0.05)),
+            moment=lambda: Moment(steady_ms=monotonic() * 1000, server_ms=self._caller.server_ms()),
+            pause=sleep or self._transport.pause,
         )
 
     def __enter__(self) -> Self:
@@ -125,6 +134,7 @@ class BinanceClient:
             read=lambda body: parse_user_assets(body, btc_requested=btc_valuation),
             params=(*params, ("needBtcValuation", "true")) if btc_valuation else params,
             credentials=credentials,
+            gate=self._gate,
         )
         done = self._caller.make(call, deadline_ms)
         return Reply(
