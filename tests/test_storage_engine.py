@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from collector.errors import DatabaseError, SchemaMissingError, SchemaVersionError, UsageError
 from collector.storage import engine as engine_module
-from collector.storage import history
+from collector.storage import history, ledger
 from collector.storage.engine import Role, check_schema, database_errors, describe, open_engine, reading, sqlite_file
 from collector.storage.upkeep import upgrade
 from tests.ledgers import T0, ask, failed, held, opened, record, recorder, register, snapshot, stored
@@ -78,7 +78,7 @@ def test_a_reader_does_not_hold_up_a_writer(database_url: str) -> None:
     with recorder(database_url) as writer:
         account = register(writer)
         with reading(database_url) as connection:
-            history.statuses(connection)
+            ledger.statuses(connection)
             assert record(writer, stored(account, T0))
 
 
@@ -164,7 +164,7 @@ def test_a_file_with_an_awkward_name_is_one_file(tmp_path: Path) -> None:
     assert sqlite_file(url) == file
     assert file.exists()
     with reading(url) as connection:
-        assert history.statuses(connection) == []
+        assert ledger.statuses(connection) == []
 
 
 def test_a_server_that_is_not_there_is_told_without_the_password() -> None:

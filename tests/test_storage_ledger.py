@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from collector.domain.records import Coverage, Gap
 from collector.domain.ticks import FailReason, MissReason
-from collector.storage import accounts, history
+from collector.storage import accounts, ledger
 from collector.storage.engine import reading
 from tests.ledgers import recorder, register, rows
 from tests.lives import Event, Life, answers_in, events, intervals
@@ -79,7 +79,7 @@ def test_gaps_and_coverage_are_what_counting_by_hand_gives(
     model = lived(database_url, *life)
     with reading(database_url) as connection:
         now, seen = at_one_moment(
-            connection, lambda: (history.gaps(connection, model.account), history.coverage(connection, model.account))
+            connection, lambda: (ledger.gaps(connection, model.account), ledger.coverage(connection, model.account))
         )
     outcomes = [outcome for _, outcome, _ in model.ledger(now)]
     stored, thinned, failed, missed = (outcomes.count(o) for o in ("stored", "thinned", "failed", "missed"))
@@ -94,7 +94,7 @@ def test_pruned_snapshots_still_part_the_losses_beside_them(database_url: str) -
     life = [("stored", 1), ("failed", FailReason.TLS), ("stored", 2), ("missed", MissReason.PAUSED, 2), ("stored", 1)]
     model = lived(database_url, [*life, ("thin", 1000), ("stored", 1)], [])
     with reading(database_url) as connection:
-        found = history.gaps(connection, model.account)
+        found = ledger.gaps(connection, model.account)
     assert [(gap.ticks, gap.reasons, gap.open) for gap in found[:2]] == [(1, ("tls",), False), (2, ("paused",), False)]
 
 
@@ -127,7 +127,7 @@ def test_a_tick_of_a_short_interval_is_lost_after_two_of_them(database_url: str)
         with writer.transaction() as connection:
             accounts.open_ledger(connection, account.id, interval_s=1, now_s=start)
     with reading(database_url) as connection:
-        now, found = at_one_moment(connection, lambda: history.open_gap(connection, account))
+        now, found = at_one_moment(connection, lambda: ledger.open_gap(connection, account))
     assert found == Gap(
         account="main",
         start_at=start,

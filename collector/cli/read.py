@@ -36,6 +36,7 @@ def latest(app: App, account: str | None) -> None:
     """Show the newest snapshot of an account: what it held, exactly."""
     from collector.reports.latest import latest_report
     from collector.storage import history as past
+    from collector.storage import ledger
     from collector.storage.engine import reading
 
     with reading(app.settings(accounts=False).database) as connection:
@@ -43,7 +44,7 @@ def latest(app: App, account: str | None) -> None:
         snapshot = past.latest(connection, chosen)
         if snapshot is None:
             raise NoDataError(f"account {chosen.name!r} has no snapshot yet: see `collector gaps`")
-        gaps = past.gaps(connection, chosen, from_s=snapshot.due_at)
+        gaps = ledger.gaps(connection, chosen, from_s=snapshot.due_at)
     emit(latest_report(snapshot, gaps, now_ms=now_ms()))
     if not snapshot.balances:
         complain(f"account {chosen.name!r} held nothing at all")
@@ -78,16 +79,17 @@ def _show_history(connection: Connection, account: Account, asset: str, fields: 
     from collector.reports.history import history_report
     from collector.reports.latest import basis_of
     from collector.storage import history as past
+    from collector.storage import ledger, series
 
     from_s, to_s = chosen_range()
     _check_asset(account, asset, past.known_assets(connection, account))
     newest = past.latest(connection, account) if to_s is None else past.as_of(connection, account, to_s - 1)
     if newest is None or newest.due_at < (from_s or 0):
         raise NoDataError(f"account {account.name!r} has no snapshot in this time: see `collector gaps`")
-    points = past.asset_points(connection, account, asset, from_s=from_s, to_s=to_s)
+    points = series.asset_points(connection, account, asset, from_s=from_s, to_s=to_s)
     first = next(points, None)
     start = from_s if from_s is not None or first is None else first.due_at
-    crossed = past.gaps(connection, account, from_s=start, to_s=to_s)
+    crossed = ledger.gaps(connection, account, from_s=start, to_s=to_s)
     rows = chain([first], points) if first else ()
     emit(history_report(basis_of(newest, now_ms=now_ms()), account, asset, rows, crossed, fields=fields))
     if first is None:
@@ -115,6 +117,7 @@ def gaps(app: App, account: str | None) -> None:
     from collector.reports.latest import basis_of
     from collector.reports.values import Basis
     from collector.storage import history as past
+    from collector.storage import ledger
     from collector.storage.engine import reading
 
     from_s, to_s = chosen_range()
@@ -122,7 +125,7 @@ def gaps(app: App, account: str | None) -> None:
         accounts = some_accounts(connection, account)
         only = accounts[0] if len(accounts) == 1 else None
         newest = past.latest(connection, only) if only else None
-        found = past.gaps(connection, only, from_s=from_s, to_s=to_s)
+        found = ledger.gaps(connection, only, from_s=from_s, to_s=to_s)
     basis = basis_of(newest, now_ms=now_ms()) if newest else Basis(account=only.name if only else None)
     emit(gaps_report(basis, found))
     if not found:

@@ -20,12 +20,12 @@ def status(app: App) -> None:
     """
     from collector.reports.status import status_report
     from collector.reports.verdict import behind, nothing_collected
-    from collector.storage import accounts, history
+    from collector.storage import accounts, ledger
     from collector.storage.engine import describe, reading
 
     url, now = app.settings(accounts=False).database, now_ms()
     with reading(url) as connection:
-        found = history.statuses(connection)
+        found = ledger.statuses(connection)
         run, waits = accounts.last_run(connection), accounts.waits(connection, now_ms=now)
     if nothing_collected(found):
         raise NoDataError("nothing has been collected yet: start `collector run`")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from collector.domain.balances import Balance
+from collector.domain.periods import Period
 from collector.domain.ticks import FailReason
 
 WALLET = "spot"
@@ -60,6 +61,32 @@ class AssetPoint:
     due_at: int
     received_at_ms: int
     balance: Balance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetClose:
+    """One asset at the last snapshot of a period; `point` is None where nothing is known of it."""
+
+    period: Period
+    point: AssetPoint | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TotalPoint:
+    """What one snapshot was worth in BTC; None where no valuation was asked for."""
+
+    due_at: int
+    received_at_ms: int
+    btc_total: Decimal | None
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TotalClose:
+    """The value at the last snapshot of a period; `point` is None where nothing is known of it."""
+
+    period: Period
+    point: TotalPoint | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

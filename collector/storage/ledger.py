@@ -1,0 +1,82 @@
+"""What the ledger says of time: gaps, coverage, and how the collection of each account stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, column, select, table
+
+from collector.domain.records import Account, AccountStatus, Coverage, Failure, Gap
+from collector.domain.ticks import FailReason
+from collector.storage import schema
+from collector.storage.accounts import every_account, schedule_of
+from collector.storage.columns import is_postgresql
+from collector.storage.history import latest
+from collector.storage.rows import gap_from, streamed
+
+tick = schema.tick
+
+_GAP = ("account", "account_id", "start_epoch", "last_due_epoch", "ticks", "failed", "missed", "reasons", "open")
+_COVERAGE = ("account", "account_id", "due", "stored", "thinned", "failed", "missed")
+GAP = table("gap", *map(column, _GAP))
+COVERAGE = table("coverage", *map(column, _COVERAGE))
+
+
+def gaps(
+    connection: Connection, account: Account | None = None, *, from_s: int | None = None, to_s: int | None = None
+) -> list[Gap]:
+    """Gaps that touch from_s <= t < to_s, oldest first, with the open one by the database's clock."""
+    return list(each_gap(connection, account, from_s=from_s, to_s=to_s))
+
+
+def each_gap(
+    connection: Connection, account: Account | None = None, *, from_s: int | None = None, to_s: int | None = None
+) -> Iterator[Gap]:
+    """The same, one by one and in constant memory."""
+    wanted = select(GAP).order_by(GAP.c.account_id, GAP.c.start_epoch)
+    wanted = wanted if account is None else wanted.where(GAP.c.account_id == account.id)
+    wanted = wanted if from_s is None else wanted.where(GAP.c.last_due_epoch >= from_s)
+    wanted = wanted if to_s is None else wanted.where(GAP.c.start_epoch < to_s)
+    return map(gap_from, streamed(connection, wanted))
+
+
+def open_gap(connection: Connection, account: Account) -> Gap | None:
+    """The gap at the end, if the newest tick that was due has no snapshot."""
+    still_open = GAP.c.open if is_postgresql(connection.dialect) else GAP.c.open == 1
+    row = connection.execute(select(GAP).where(GAP.c.account_id == account.id, still_open)).first()
+    return None if row is None else gap_from(row)
+
+
+def coverage(connection: Connection, account: Account | None = None) -> list[Coverage]:
+    """How all ticks that were due came out, one row an account."""
+    wanted = select(COVERAGE).order_by(COVERAGE.c.account_id)
+    wanted = wanted if account is None else wanted.where(COVERAGE.c.account_id == account.id)
+    names = ("account", "due", "stored", "thinned", "failed", "missed")
+    return [Coverage(**{name: getattr(row, name) for name in names}) for row in connection.execute(wanted)]
+
+
+def statuses(connection: Connection) -> list[AccountStatus]:
+    """How the collection of each account stands."""
+    return [_status(connection, account) for account in every_account(connection)]
+
+
+def _status(connection: Connection, account: Account) -> AccountStatus:
+    entries = schedule_of(connection, account.id)
+    return AccountStatus(
+        account=account,
+        interval_s=entries[-1].interval_s if entries else None,
+        newest_snapshot=latest(connection, account),
+        newest_failure=_newest_failure(connection, account),
+        open_gap=open_gap(connection, account),
+        coverage=coverage(connection, account)[0],
+    )
+
+
+def _newest_failure(connection: Connection, account: Account) -> Failure | None:
+    failed = (tick.c.account_id == account.id, schema.NOT_STORED)
+    row = connection.execute(select(tick).where(*failed).order_by(tick.c.due_at.desc()).limit(1)).first()
+    if row is None:
+        return None
+    return Failure(
+        due_at=row.due_at, reason=FailReason(row.reason), http_status=row.http_status, code=row.code, detail=row.detail
+    )

@@ -1,0 +1,136 @@
+"""Every movement of amounts between snapshots that follow each other, in constant memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, select
+
+from collector.domain.balances import AMOUNT_FIELDS, Balance
+from collector.domain.changes import Movement, Taken, moved
+from collector.domain.records import Account, Gap
+from collector.domain.renames import NO_RENAMES, Renames
+from collector.storage import schema
+from collector.storage.ledger import each_gap
+from collector.storage.rows import balance_from, stored, streamed
+
+tick, balance = schema.tick, schema.balance
+
+_amounts = attrgetter(*AMOUNT_FIELDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """What a snapshot names, as rows: most of them say what the one before said, and are never looked at closely."""
+
+    taken: Taken
+    valued: bool
+    rows: Mapping[str, Row[Any]]
+
+
+def movements(
+    connection: Connection,
+    account: Account,
+    *,
+    asset: str | None = None,
+    from_s: int | None = None,
+    to_s: int | None = None,
+    known_at_ms: int | None = None,
+    renames: Renames = NO_RENAMES,
+) -> Iterator[Movement]:
+    """Movements that were seen at a snapshot with from_s <= due_at < to_s, oldest first and by asset (None: all).
+
+    Each is against the snapshot before, which may lie before from_s. With `known_at_ms` snapshots that were recorded
+    later do not count.
+    """
+    conditions = [*stored(account, known_at_ms=known_at_ms)]
+    start = _before(connection, conditions, from_s)
+    conditions += [tick.c.due_at >= start] if start is not None else []
+    conditions += [tick.c.due_at < to_s] if to_s is not None else []
+    snapshots = _snapshots(connection, conditions, _names(asset, renames))
+    gaps = _Gaps(each_gap(connection, account, from_s=start, to_s=to_s))
+    for earlier, later in pairwise(snapshots):
+        between = gaps.between(earlier.taken.due_at, later.taken.due_at)
+        for before, after in _pairs(earlier, later, renames):
+            if asset in {None, after.asset} and moved(before, after):
+                yield Movement(
+                    account=account.name,
+                    before=before,
+                    after=after,
+                    earlier=earlier.taken,
+                    later=later.taken,
+                    gaps=between,
+                )
+
+
+def _before(connection: Connection, conditions: Sequence[ColumnElement[bool]], from_s: int | None) -> int | None:
+    """due_at of the last snapshot before the range; where there is none, the range's own start."""
+    if from_s is None:
+        return None
+    wanted = select(tick.c.due_at).where(*conditions, tick.c.due_at < from_s).order_by(tick.c.due_at.desc()).limit(1)
+    found = connection.execute(wanted).scalar()
+    return from_s if found is None else found
+
+
+def _names(asset: str | None, renames: Renames) -> list[str] | None:
+    return None if asset is None else sorted({name for named in renames.stored(asset) for name in named.names})
+
+
+def _snapshots(
+    connection: Connection, conditions: Sequence[ColumnElement[bool]], names: Sequence[str] | None
+) -> Iterator[_Held]:
+    joined = and_(balance.c.account_id == tick.c.account_id, balance.c.due_at == tick.c.due_at)
+    joined = joined if names is None else and_(joined, balance.c.asset.in_(names))
+    wanted = (
+        select(
+            tick.c.due_at.label("tick_due_at"), tick.c.requested_at, tick.c.received_at, tick.c.btc_requested, balance
+        )
+        .select_from(tick.outerjoin(balance, joined))
+        .where(*conditions)
+        .order_by(tick.c.due_at, balance.c.asset)
+    )
+    for due_at, rows in groupby(streamed(connection, wanted), key=attrgetter("tick_due_at")):
+        first = next(rows)
+        taken = Taken(due_at=due_at, requested_at_ms=first.requested_at, received_at_ms=first.received_at)
+        held = {row.asset: row for row in (first, *rows) if row.asset is not None}
+        yield _Held(taken=taken, valued=bool(first.btc_requested), rows=held)
+
+
+def _pairs(earlier: _Held, later: _Held, renames: Renames) -> Iterator[tuple[Balance, Balance]]:
+    """Each asset that may have moved, before and after, under the names of reports."""
+    old, new = earlier.rows, later.rows
+    names = {n for n in old.keys() | new.keys() if n not in old or n not in new or _amounts(old[n]) != _amounts(new[n])}
+    if renames:
+        names = old.keys() | new.keys()
+    before, after = (_called(held, names, renames) for held in (earlier, later))
+    for asset in sorted(before.keys() | after.keys()):
+        yield (
+            before.get(asset) or Balance.zero(asset, btc_requested=earlier.valued),
+            after.get(asset) or Balance.zero(asset, btc_requested=later.valued),
+        )
+
+
+def _called(held: _Held, names: Iterable[str], renames: Renames) -> dict[str, Balance]:
+    found = [balance_from(held.rows[name]) for name in names if name in held.rows]
+    return {b.asset: b for b in renames.applied(found, held.taken.due_at)}
+
+
+class _Gaps:
+    """Gaps in the order of time, of which only those between two snapshots are kept."""
+
+    def __init__(self, gaps: Iterator[Gap]) -> None:
+        self._coming = gaps
+        self._next = next(gaps, None)
+        self._kept: list[Gap] = []
+
+    def between(self, earlier: int, later: int) -> tuple[Gap, ...]:
+        """Those that touch earlier < t < later; both only ever grow."""
+        while self._next is not None and self._next.start_at < later:
+            self._kept.append(self._next)
+            self._next = next(self._coming, None)
+        self._kept = [gap for gap in self._kept if gap.last_due_at > earlier]
+        return tuple(self._kept)

@@ -1,0 +1,80 @@
+"""From rows of tables and views to values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select
+
+from collector.domain.balances import Balance
+from collector.domain.records import Account, AssetPoint, Gap, StoredSnapshot
+from collector.domain.renames import together
+from collector.storage.schema import tick
+
+BATCH = 2_000
+"""How many rows are fetched at once."""
+
+
+def streamed(connection: Connection, wanted: Select[Any]) -> Iterable[Row[Any]]:
+    """The rows of a query in constant memory, whatever their number."""
+    return connection.execute(wanted.execution_options(yield_per=BATCH))
+
+
+def stored(account: Account, *, known_at_ms: int | None = None) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on `tick`: snapshots of the account, without those that were recorded after an instant."""
+    of_account = (tick.c.account_id == account.id, tick.c.outcome == "stored")
+    return of_account if known_at_ms is None else (*of_account, tick.c.recorded_at <= known_at_ms)
+
+
+def snapshot_from(account: Account, row: Row[Any], balances: tuple[Balance, ...]) -> StoredSnapshot:
+    """A row of `tick` and the balances that belong to it."""
+    return StoredSnapshot(
+        account=account,
+        due_at=row.due_at,
+        interval_s=row.interval_s,
+        requested_at_ms=row.requested_at,
+        received_at_ms=row.received_at,
+        recorded_at_ms=row.recorded_at,
+        clock_offset_ms=row.clock_offset_ms,
+        unpriced=row.unpriced,
+        btc_total=row.btc_total,
+        btc_requested=bool(row.btc_requested),
+        digest=row.digest,
+        extra=json.loads(row.extra) if row.extra else {},
+        balances=balances,
+    )
+
+
+def balance_from(row: Row[Any]) -> Balance:
+    """A row that has the columns of `balance`."""
+    return Balance(
+        asset=row.asset,
+        free=row.free,
+        locked=row.locked,
+        frozen=row.frozen,
+        withdrawing=row.withdrawing,
+        ipoable=row.ipoable,
+        btc_valuation=row.btc_valuation,
+    )
+
+
+def point_from(asset: str, rows: Row[Any], balances: tuple[Balance, ...]) -> AssetPoint:
+    """A row that has `tick_due_at`, `received_at` and `btc_requested`, and what the snapshot holds of the asset."""
+    held = together(balances) if balances else Balance.zero(asset, btc_requested=bool(rows.btc_requested))
+    return AssetPoint(due_at=rows.tick_due_at, received_at_ms=rows.received_at, balance=held)
+
+
+def gap_from(row: Row[Any]) -> Gap:
+    """A row of the view `gap`."""
+    return Gap(
+        account=row.account,
+        start_at=row.start_epoch,
+        last_due_at=row.last_due_epoch,
+        ticks=row.ticks,
+        failed=row.failed,
+        missed=row.missed,
+        reasons=tuple(sorted(row.reasons.split(","))),
+        open=bool(row.open),
+    )

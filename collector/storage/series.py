@@ -1,0 +1,158 @@
+"""One asset, or the value of all, over time: at each snapshot, or at the last one of each period."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby, islice
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, and_, column, select, true, values
+
+from collector.domain.periods import Period
+from collector.domain.records import Account, AssetClose, AssetPoint, TotalClose, TotalPoint
+from collector.domain.renames import NO_RENAMES, Named, Renames
+from collector.storage import schema
+from collector.storage.columns import Seconds
+from collector.storage.history import first_due
+from collector.storage.rows import balance_from, point_from, stored, streamed
+
+tick, balance = schema.tick, schema.balance
+
+PERIODS_AT_ONCE = 500
+"""How many periods one statement asks for."""
+
+
+def asset_points(
+    connection: Connection,
+    account: Account,
+    asset: str,
+    *,
+    from_s: int | None = None,
+    to_s: int | None = None,
+    renames: Renames = NO_RENAMES,
+) -> Iterator[AssetPoint]:
+    """One asset at each stored tick, from_s <= due_at < to_s, since it first appeared; with zeros, oldest first."""
+    first = first_due(connection, account, asset, renames=renames)
+    if first is None:
+        return
+    for named in _cut(renames.stored(asset), max(first, from_s or first), to_s):
+        within = _between(named.from_s, named.to_s)
+        wanted = _named_rows(named.names).where(*stored(account), within).order_by(tick.c.due_at)
+        yield from _points(asset, streamed(connection, wanted))
+
+
+def asset_closes(
+    connection: Connection, account: Account, asset: str, periods: Iterable[Period], *, renames: Renames = NO_RENAMES
+) -> Iterator[AssetClose]:
+    """One asset at the last snapshot of each period, zeros included: exact values that were true, no averages.
+
+    One key seek for each period, however many snapshots it has. A period without a snapshot has no point.
+    """
+    for some in _batches(periods):
+        last_dues = _last_dues(connection, account, some)
+        found: dict[int, AssetPoint] = {}
+        for named in renames.stored(asset):
+            dues = [due for due in last_dues.values() if _in(named, due)]
+            wanted = _named_rows(named.names).where(tick.c.account_id == account.id, tick.c.due_at.in_(dues))
+            rows = connection.execute(wanted.order_by(tick.c.due_at)) if dues else ()
+            found |= {point.due_at: point for point in _points(asset, rows)}
+        for period in some:
+            due_at = last_dues.get(period.start_s)
+            yield AssetClose(period=period, point=None if due_at is None else found[due_at])
+
+
+def total_points(
+    connection: Connection, account: Account, *, from_s: int | None = None, to_s: int | None = None
+) -> Iterator[TotalPoint]:
+    """The value of the account at each snapshot, from_s <= due_at < to_s, oldest first."""
+    wanted = _totals().where(*stored(account), _between(from_s, to_s)).order_by(tick.c.due_at)
+    return map(_total, streamed(connection, wanted))
+
+
+def total_closes(connection: Connection, account: Account, periods: Iterable[Period]) -> Iterator[TotalClose]:
+    """The value of the account at the last snapshot of each period. One key seek for each."""
+    for some in _batches(periods):
+        last_dues = _last_dues(connection, account, some)
+        wanted = _totals().where(tick.c.account_id == account.id, tick.c.due_at.in_(last_dues.values()))
+        found = {row.due_at: _total(row) for row in connection.execute(wanted)} if last_dues else {}
+        for period in some:
+            due_at = last_dues.get(period.start_s)
+            yield TotalClose(period=period, point=None if due_at is None else found[due_at])
+
+
+def first_snapshot(connection: Connection, account: Account) -> int | None:
+    """due_at of the oldest snapshot."""
+    wanted = select(tick.c.due_at).where(*stored(account)).order_by(tick.c.due_at).limit(1)
+    return connection.execute(wanted).scalar()
+
+
+def _last_dues(connection: Connection, account: Account, periods: Sequence[Period]) -> dict[int, int]:
+    """The start of each period that has a snapshot, and due_at of its last one."""
+    found = connection.execute(last_due_query(account, periods))
+    return {start_s: due_at for start_s, due_at in found if due_at is not None}
+
+
+def last_due_query(account: Account, periods: Sequence[Period]) -> Select[Any]:
+    """The start of each period and due_at of its last snapshot, or NULL."""
+    asked = _asked(periods)
+    last = (
+        select(tick.c.due_at)
+        .where(*stored(account), tick.c.due_at >= asked.c.start_at, tick.c.due_at < asked.c.end_at)
+        .order_by(tick.c.due_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return select(asked.c.start_at, last)
+
+
+def _asked(periods: Sequence[Period]) -> CTE:
+    columns = (column("start_at", Seconds), column("end_at", Seconds))
+    return values(*columns, name="asked").data([(p.start_s, p.end_s) for p in periods]).cte("asked")
+
+
+def _batches(periods: Iterable[Period]) -> Iterator[list[Period]]:
+    every = iter(periods)
+    for first in every:
+        yield list(chain([first], islice(every, PERIODS_AT_ONCE - 1)))
+
+
+def _named_rows(names: Sequence[str]) -> Select[Any]:
+    of_tick = and_(balance.c.account_id == tick.c.account_id, balance.c.due_at == tick.c.due_at)
+    called = balance.c.asset == names[0] if len(names) == 1 else balance.c.asset.in_(names)
+    return select(tick.c.due_at.label("tick_due_at"), tick.c.received_at, tick.c.btc_requested, balance).select_from(
+        tick.outerjoin(balance, and_(of_tick, called))
+    )
+
+
+def _points(asset: str, rows: Iterable[Row[Any]]) -> Iterator[AssetPoint]:
+    for _, of_tick in groupby(rows, key=attrgetter("tick_due_at")):
+        some = list(of_tick)
+        yield point_from(asset, some[0], tuple(balance_from(row) for row in some if row.asset is not None))
+
+
+def _totals() -> Select[Any]:
+    return select(tick.c.due_at, tick.c.received_at, tick.c.btc_total, tick.c.unpriced)
+
+
+def _total(row: Row[Any]) -> TotalPoint:
+    return TotalPoint(due_at=row.due_at, received_at_ms=row.received_at, btc_total=row.btc_total, unpriced=row.unpriced)
+
+
+def _between(from_s: int | None, to_s: int | None) -> ColumnElement[bool]:
+    return and_(
+        tick.c.due_at >= from_s if from_s is not None else true(), tick.c.due_at < to_s if to_s is not None else true()
+    )
+
+
+def _cut(spans: Iterable[Named], from_s: int, to_s: int | None) -> Iterator[Named]:
+    """What of each span lies in from_s <= due_at < to_s."""
+    for named in spans:
+        start = max(from_s, named.from_s or from_s)
+        ends = [end for end in (named.to_s, to_s) if end is not None]
+        if not ends or start < min(ends):
+            yield Named(from_s=start, to_s=min(ends, default=None), names=named.names)
+
+
+def _in(named: Named, due_at: int) -> bool:
+    return (named.from_s is None or named.from_s <= due_at) and (named.to_s is None or due_at < named.to_s)
