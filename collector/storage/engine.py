@@ -13,25 +13,36 @@ from typing import Any, Literal
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url, text
 from sqlalchemy.pool import NullPool
 
-from collector.errors import CollectorError, DatabaseError, SchemaMissingError, SchemaVersionError, UnstorableError
+from collector.errors import (
+    CollectorError,
+    DamagedError,
+    DatabaseError,
+    SchemaMissingError,
+    SchemaVersionError,
+    UnstorableError,
+)
+from collector.storage.failures import is_damage, is_transient
+from collector.storage.postgresql import connect_arguments, hosts
 from collector.storage.schema import REVISIONS
 
 Role = Literal["writer", "reader", "migration"]
 OLDEST_SQLITE = (3, 37)
 BUSY_TIMEOUT_S = 10
-CONNECT_TIMEOUT_S = 10
 
 
-def open_engine(url: str | URL, role: Role) -> Engine:
+def open_engine(url: str | URL, role: Role, *, patience_s: float | None = None) -> Engine:
     """For one role: a `writer` begins IMMEDIATE on SQLite, a `reader` only reads, a `migration` lacks foreign keys.
+
+    `patience_s` bounds how long a lock, a connection or a statement is waited for, for a writer that has other places
+    to write to; without it a lock is waited for as long as a tool can bear.
 
     Raises DatabaseError for an engine that is not supported, a missing driver or an SQLite that is too old.
     """
     parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite_engine(parsed, role)
+        return _sqlite_engine(parsed, role, BUSY_TIMEOUT_S if patience_s is None else patience_s)
     if parsed.get_backend_name() == "postgresql":
-        return _postgresql_engine(parsed, role)
+        return _postgresql_engine(parsed, role, patience_s)
     raise DatabaseError(
         f"a database of kind {parsed.get_backend_name()!r} is not supported: use sqlite:///FILE or postgresql://..."
     )
@@ -63,13 +74,13 @@ def create_sqlite_file(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
-def _sqlite_engine(url: URL, role: Role) -> Engine:
+def _sqlite_engine(url: URL, role: Role, patience_s: float) -> Engine:
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise DatabaseError(
             f"SQLite {sqlite3.sqlite_version} is too old: use a Python with 3.37 or newer, or PostgreSQL"
         )
     path = sqlite_file(url)
-    connect = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+    connect = {"timeout": patience_s, "check_same_thread": False}
     engine = create_engine(url, connect_args=connect, poolclass=NullPool, hide_parameters=True)
 
     @event.listens_for(engine, "do_connect")
@@ -81,7 +92,7 @@ def _sqlite_engine(url: URL, role: Role) -> Engine:
     def prepare(connection: sqlite3.Connection, _: Any) -> None:
         connection.isolation_level = None
         for statement in _pragmas(role):
-            _patiently(connection, statement)
+            _patiently(connection, statement, patience_s)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -90,9 +101,9 @@ def _sqlite_engine(url: URL, role: Role) -> Engine:
     return engine
 
 
-def _patiently(connection: sqlite3.Connection, statement: str) -> None:
+def _patiently(connection: sqlite3.Connection, statement: str, patience_s: float) -> None:
     """Execute; SQLite's own time-out does not cover the change to WAL while another program opens the same new file."""
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    deadline = time.monotonic() + patience_s
     while True:
         try:
             connection.execute(statement)
@@ -111,17 +122,12 @@ def _pragmas(role: Role) -> tuple[str, ...]:
     return ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", f"PRAGMA foreign_keys={keys}")
 
 
-def _postgresql_engine(url: URL, role: Role) -> Engine:
-    ours = {"connect_timeout": str(CONNECT_TIMEOUT_S), "application_name": f"collector {role}"}
-    connect: dict[str, Any] = {name: value for name, value in ours.items() if name not in url.query}
-    level: dict[str, Any] = {}
-    if role == "reader":
-        connect["options"] = f"{url.query.get('options', '')} -c default_transaction_read_only=on"
-        level["isolation_level"] = "REPEATABLE READ"
+def _postgresql_engine(url: URL, role: Role, patience_s: float | None) -> Engine:
+    level: dict[str, Any] = {"isolation_level": "REPEATABLE READ"} if role == "reader" else {}
     try:
         return create_engine(
             url.set(drivername="postgresql+psycopg"),
-            connect_args=connect,
+            connect_args=connect_arguments(url, role, patience_s),
             pool_pre_ping=True,
             hide_parameters=True,
             **level,
@@ -140,9 +146,9 @@ def database_errors(url: str | URL) -> Iterator[None]:
     except (exc.IntegrityError, exc.DataError) as error:
         raise UnstorableError(f"{describe(url)}: {_first_line(error.orig)}") from None
     except exc.DBAPIError as error:
-        raise DatabaseError(f"{describe(url)}: {_first_line(error.orig)}") from None
+        raise _failure(url, error.orig) from None
     except sqlite3.Error as error:
-        raise DatabaseError(f"{describe(url)}: {_first_line(error)}") from None
+        raise _failure(url, error) from None
     except exc.SQLAlchemyError as error:
         raise DatabaseError(f"{describe(url)}: {type(error).__name__}") from None
     except UnicodeError as error:
@@ -151,13 +157,19 @@ def database_errors(url: str | URL) -> Iterator[None]:
         raise DatabaseError(f"{describe(url)}: this can't be the name of a host") from None
 
 
+def _failure(url: str | URL, error: BaseException | None) -> DatabaseError:
+    said = f"{describe(url)}: {_first_line(error)}"
+    if is_damage(error):
+        return DamagedError(said)
+    return DatabaseError(said, transient=is_transient(error))
+
+
 def describe(url: str | URL) -> str:
     """How messages name a database: without user, password or options."""
     parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
         return f"database {parsed.database}"
-    port = f":{parsed.port}" if parsed.port else ""
-    return f"database {parsed.database or ''} at {parsed.host or 'localhost'}{port}"
+    return f"database {parsed.database or ''} at {', '.join(hosts(parsed))}"
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, select, update
 
 from collector.domain.balances import Snapshot, digest
 from collector.domain.ticks import MissReason, TickOutcome, TickRange
+from collector.errors import DatabaseError
 from collector.storage.engine import database_errors
 from collector.storage.ranges import make_room, write_missed
 from collector.storage.schema import known_asset, tick
 from collector.storage.statements import BalanceInsert, TickUpsert, upsert_into
 
 CLOSE_PATIENCE_S = 0.3
+PAUSES_S = (0.05, 0.2)
+"""Pauses before a transaction is tried again."""
+TRY_AGAIN_FOR_S = 1.5
+
+T = TypeVar("T")
 
 
 class Recorder:
@@ -30,6 +39,8 @@ class Recorder:
         self._tick = TickUpsert(engine)
         self._balances = BalanceInsert(engine)
         self._known: dict[int, dict[str, int]] = {}
+        self._cutting = threading.Lock()
+        self._since: float | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -38,11 +49,40 @@ class Recorder:
             try:
                 if self._connection is None:
                     self._connection = self._engine.connect()
+                self._since = time.monotonic()
                 with self._connection.begin():
                     yield self._connection
             except BaseException:
                 self._drop()
                 raise
+            finally:
+                self._since = None
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Do the work in one transaction, which is done again at once when that may well help. Raises DatabaseError."""
+        deadline = time.monotonic() + TRY_AGAIN_FOR_S
+        for pause_s in PAUSES_S:
+            try:
+                with self.transaction() as connection:
+                    return work(connection)
+            except DatabaseError as error:
+                if not error.transient or time.monotonic() > deadline:
+                    raise
+            time.sleep(pause_s)
+        with self.transaction() as connection:
+            return work(connection)
+
+    def cut_off(self, after_s: float) -> bool:
+        """Cut the connection of a transaction that has been under way for longer; True when one was.
+
+        The server's own time-outs don't help when the server itself has stopped in the middle. Called from another
+        thread; the transaction ends with DatabaseError, as when the server had gone.
+        """
+        with self._cutting:
+            since = self._since
+            if since is None or time.monotonic() - since < after_s or self._connection is None:
+                return False
+            return _hang_up(self._connection)
 
     def close(self) -> None:
         """Give the connection back; a write that hangs keeps it, for the end of the process to cut off."""
@@ -58,24 +98,29 @@ class Recorder:
         Idempotent for each tick: a stored one stays as it is, a failed one may become stored, and two fetches
         are never merged.
         """
-        with self.transaction() as connection:
-            won = self._tick.run(connection, _tick_row(outcome, recorded_at_ms))
-            known = None
-            if outcome.interval_s is not None:
-                make_room(connection, outcome.account_id, outcome.due_at)
-            if not won:
-                _adopt(connection, outcome)
-            elif outcome.snapshot is not None:
-                self._balances.run(connection, outcome.account_id, outcome.due_at, outcome.snapshot.balances)
-                known = self._note_assets(connection, outcome, outcome.snapshot)
+        won, known = self.write(lambda connection: self._record(connection, outcome, recorded_at_ms))
         if known is not None:
             self._known[outcome.account_id] = known
         return won
 
+    def _record(
+        self, connection: Connection, outcome: TickOutcome, recorded_at_ms: int
+    ) -> tuple[bool, dict[str, int] | None]:
+        """Whether it is the tick's answer now, and the assets that are known once this is committed."""
+        won = self._tick.run(connection, _tick_row(outcome, recorded_at_ms))
+        known = None
+        if outcome.interval_s is not None:
+            make_room(connection, outcome.account_id, outcome.due_at)
+        if not won:
+            _adopt(connection, outcome)
+        elif outcome.snapshot is not None:
+            self._balances.run(connection, outcome.account_id, outcome.due_at, outcome.snapshot.balances)
+            known = self._note_assets(connection, outcome, outcome.snapshot)
+        return won, known
+
     def record_missed(self, account_id: int, ticks: TickRange, reason: MissReason) -> None:
         """Store a range of ticks for which no request left; it extends the one before it in the same loss."""
-        with self.transaction() as connection:
-            write_missed(connection, account_id, ticks, reason)
+        self.write(lambda connection: write_missed(connection, account_id, ticks, reason))
 
     def _note_assets(self, connection: Connection, outcome: TickOutcome, snapshot: Snapshot) -> dict[str, int]:
         """Keep the first due_at of each asset, the earliest one: what was spooled is stored after the present."""
@@ -97,10 +142,26 @@ class Recorder:
         return known | dict.fromkeys(new, outcome.due_at)
 
     def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.invalidate()
-            self._connection.close()
-            self._connection = None
+        # The next connection may lead to a server that took over, and lacks what was written last.
+        self._known.clear()
+        with self._cutting:
+            if self._connection is not None:
+                self._connection.invalidate()
+                self._connection.close()
+                self._connection = None
+
+
+def _hang_up(connection: Connection) -> bool:
+    """Shut the socket down, which wakes whoever waits for it; a file has none."""
+    driver: Any = connection.connection.driver_connection
+    if not hasattr(driver, "fileno"):
+        return False
+    try:
+        with socket.socket(fileno=os.dup(driver.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+    except (OSError, connection.dialect.loaded_dbapi.Error):
+        return False  # it broke by itself in this moment
+    return True
 
 
 def _adopt(connection: Connection, outcome: TickOutcome) -> None:
