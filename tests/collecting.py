@@ -1,0 +1,193 @@
+"""Collecting in this process: clocks that a test sets, the sandbox over real sockets, and a real database."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from collector.binance.client import BinanceClient, Credentials
+from collector.binance.signing import HmacSigner
+from collector.collect import Target
+from collector.daemon.clock import Reading
+from collector.daemon.pool import DelayedPool, Start
+from collector.daemon.runner import AccountRunner, Shared
+from collector.daemon.waits import Waits
+from collector.domain.records import Account
+from collector.domain.ticks import TickOutcome
+from collector.sandbox.accounts import Account as SandboxAccount
+from collector.sandbox.server import Sandbox
+from collector.storage.record import Recorder
+from tests.ledgers import T0, ask, instant, recorder, register
+
+PATIENCE_S = 30.0
+
+
+def until(seen: Callable[[], object]) -> None:
+    """Wait for something that another thread does."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not seen():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.005)
+
+
+class Clocks:
+    """Clocks that stand still until a test moves them."""
+
+    def __init__(self, wall_ms: int = T0 * 1000) -> None:
+        self.wall_ms = wall_ms
+        self.awake_ms = self.all_ms = 1_000_000
+
+    def __call__(self) -> Reading:
+        """The clocks now."""
+        return Reading(wall_ms=self.wall_ms, awake_ms=self.awake_ms, all_ms=self.all_ms)
+
+    def now_ms(self) -> int:
+        """The wall clock in epoch milliseconds."""
+        return self.wall_ms
+
+    def run(self, seconds: float) -> None:
+        """Time passes."""
+        self.sleep(seconds)
+        self.awake_ms += round(seconds * 1000)
+
+    def sleep(self, seconds: float) -> None:
+        """The machine is suspended."""
+        self.set(seconds)
+        self.all_ms += round(seconds * 1000)
+
+    def set(self, seconds: float) -> None:
+        """Somebody sets the wall clock."""
+        self.wall_ms += round(seconds * 1000)
+
+
+def credentials(account: SandboxAccount) -> Credentials:
+    """What the account signs with."""
+    return Credentials(api_key=account.api_key, signer=HmacSigner(account.api_secret))
+
+
+def client_of(exchange: Sandbox, clocks: Clocks, **options: Any) -> BinanceClient:
+    """A client that lives by these clocks: when it pauses, they run on."""
+    told: dict[str, Any] = {
+        "now_ms": clocks.now_ms,
+        "monotonic": lambda: clocks.awake_ms / 1000,
+        "sleep": clocks.run,
+        "chance": lambda: 0.0,
+        "max_attempts": 2,
+    } | options
+    return BinanceClient(base_url=exchange.base_url, **told)
+
+
+@dataclass(kw_only=True)
+class World:
+    """One daemon's parts without its beat; `seen` holds every outcome in the order in which they were kept."""
+
+    url: str
+    clocks: Clocks
+    exchange: Sandbox
+    shared: Shared
+    seen: list[TickOutcome]
+    runners: list[AccountRunner] = field(default_factory=list)
+
+    @property
+    def pool(self) -> DelayedPool:
+        """The threads that run the ticks."""
+        return self.shared.pool
+
+    def add(self, number: int = 0, *, paused: bool = False, offset_ms: int = 0) -> AccountRunner:
+        """A runner for the exchange's account of this number, as the database knows that account."""
+        key = self.exchange.accounts[number]
+        account = register(self.shared.recorder, key.name)
+        target = Target(account=account, credentials=credentials(key), paused=paused, offset_ms=offset_ms)
+        self.runners.append(AccountRunner(target, self.shared))
+        return self.runners[-1]
+
+    def start(self, *starts: Start | None) -> None:
+        """Hand over what runners have lined up, as the beat does."""
+        self.pool.submit([start for start in starts if start is not None])
+
+    def tick(self, *runners: AccountRunner, due_at: int | None = None, since: Reading | None = None) -> list[str]:
+        """One tick of the minute's grid for each of these runners (or all), to its end; says what came of each."""
+        now, before = self.clocks(), len(self.seen)
+        due = now.wall_ms // 60_000 * 60 if due_at is None else due_at
+        chosen = runners or tuple(self.runners)
+        self.start(*(runner.due(due, 60, since or now) for runner in chosen))
+        self.finish()
+        return [words(outcome) for outcome in self.seen[before:]]
+
+    def finish(self) -> None:
+        """Wait until nothing is under way or lined up."""
+        until(lambda: not any(runner._jobs for runner in self.runners))
+
+    def account(self, runner: AccountRunner) -> Account:
+        """The account as the database knows it now."""
+        return register(self.shared.recorder, runner.target.account.name)
+
+    def asked(self) -> int:
+        """How many requests for balances have reached the exchange."""
+        return len(self.exchange.requests(path="/sapi/v3/asset/getUserAsset"))
+
+    def ledger(self) -> list[tuple[str, ...]]:
+        """Each recorded tick or range: account, seconds since T0, outcome, reason; by account and instant."""
+        return ledger(self.url)
+
+
+def words(outcome: TickOutcome) -> str:
+    """An outcome in a few words."""
+    reason = "" if outcome.reason is None else f" ({outcome.reason})"
+    return f"{outcome.account} {outcome.outcome}{reason}"
+
+
+def ledger(url: str) -> list[tuple[str, ...]]:
+    """What the database says: account, seconds since T0 (a range as first..last), outcome, reason."""
+    start = instant(url, T0)
+    since = "{0} - " + start if url.startswith("sqlite") else "CAST(extract(epoch FROM {0} - " + start + ") AS integer)"
+    ticks = (
+        f"SELECT a.name, t.due_at, CAST({since.format('t.due_at')} AS TEXT), t.outcome, t.reason "
+        "FROM tick t JOIN account a ON a.id = t.account_id"
+    )
+    ranges = (
+        f"SELECT a.name, m.start_at, CAST({since.format('m.start_at')} AS TEXT) || '..' || "
+        f"CAST({since.format('m.last_due_at')} AS TEXT), 'missed', m.reason "
+        "FROM missed m JOIN account a ON a.id = m.account_id"
+    )
+    rows = ask(url, f"SELECT * FROM ({ticks} UNION ALL {ranges}) AS both_tables ORDER BY 1, 2")
+    return [(name, f"+{at}", outcome, *([reason] if reason else [])) for name, _, at, outcome, reason in rows]
+
+
+@contextmanager
+def world(url: str, *, accounts: int | Sequence[str] = 1, workers: int = 4, **client: Any) -> Iterator[World]:
+    """The parts of a daemon on this database, at T0, for a sandbox with as many accounts."""
+    clocks, seen, stopping = Clocks(), list[TickOutcome](), threading.Event()
+    with ExitStack() as stack:
+        exchange = stack.enter_context(Sandbox(accounts, clock=clocks.now_ms))
+        writer = stack.enter_context(recorder(url))
+        opened = stack.enter_context(client_of(exchange, clocks, **client))
+        pool = DelayedPool(workers)
+        pool.start()
+        stack.callback(_end, pool, stopping, opened)
+        shared = Shared(
+            client=opened,
+            recorder=writer,
+            pool=pool,
+            waits=waits(writer, clocks),
+            stopping=stopping,
+            clocks=clocks,
+            observe=seen.append,
+        )
+        yield World(url=url, clocks=clocks, exchange=exchange, shared=shared, seen=seen)
+
+
+def waits(writer: Recorder, clocks: Clocks) -> Waits:
+    """The waits that the database holds now."""
+    found = Waits(writer)
+    found.load(clocks.wall_ms)
+    return found
+
+
+def _end(pool: DelayedPool, stopping: threading.Event, client: BinanceClient) -> None:
+    pool.stop()
+    stopping.set()
+    client.abort()
+    assert pool.wait(PATIENCE_S)

@@ -1,0 +1,424 @@
+"""One account's ticks: each gets one answer with the right reason, in order, whatever fails."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+
+from collector.daemon import runner as module
+from collector.daemon.runner import AccountRunner
+from collector.domain.records import Wait
+from collector.domain.ticks import FailReason, MissReason, TickRange
+from collector.sandbox.faults import Fault
+from collector.storage.upkeep import upgrade
+from tests.collecting import PATIENCE_S, World, until, waits, words, world
+from tests.ledgers import T0, ask
+from tests.postgres import PostgresServer
+
+USER_ASSET = "/sapi/v3/asset/getUserAsset"
+HOUR_S = 3600
+
+
+@pytest.fixture
+def one(database_url: str) -> Iterator[World]:
+    """An exchange with one account, and a database."""
+    with world(database_url) as made:
+        yield made
+
+
+@pytest.fixture
+def two(database_url: str) -> Iterator[World]:
+    """An exchange with two accounts, `acct-0001` and `acct-0002`, and a database."""
+    with world(database_url, accounts=2) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts to write follow each other at once."""
+    monkeypatch.setattr(module, "FIRST_PATIENCE_S", 0.01)
+    monkeypatch.setattr(module, "LONGEST_PATIENCE_S", 0.02)
+
+
+def error(code: int, **told: object) -> Fault:
+    """The exchange answers with this code."""
+    return Fault(kind="error", path=USER_ASSET, code=code, **told)  # type: ignore[arg-type]  # whatever the fault takes
+
+
+# -- stored, failed, missed
+
+
+def test_a_tick_is_stored_with_what_the_exchange_held(one: World) -> None:
+    """The whole way: asked, read exactly, recorded, told to observers."""
+    one.add()
+    assert one.tick() == ["main stored"]
+    assert one.ledger() == [("main", "+0", "stored")]
+    held = {row["asset"]: row["free"] for row in one.exchange.truth("main", T0 * 1000)}
+    rows = ask(one.url, "SELECT asset, CAST(free AS TEXT) FROM balance")
+    assert dict(rows) == {
+        asset: free.replace("0E-8", "0.00000000") for asset, free in held.items() if asset in dict(rows)
+    }
+    assert len(rows) > 5
+
+
+def test_a_tick_without_data_is_failed_with_its_reason(one: World) -> None:
+    """What was asked in vain is told apart from what was never asked."""
+    one.add()
+    one.exchange.script(Fault(kind="status", status=503, path=USER_ASSET, last=2))
+    assert one.tick() == ["main failed (server_error)"]
+    one.clocks.run(60)
+    assert one.tick() == ["main stored"]
+    assert one.ledger() == [("main", "+0", "failed", "server_error"), ("main", "+60", "stored")]
+
+
+def test_a_paused_account_is_missed_and_never_asked(one: World) -> None:
+    """Its owner said so; the ledger says so too."""
+    one.add(paused=True)
+    assert one.tick() == ["main missed (paused)"]
+    one.clocks.run(60)
+    assert one.tick() == ["main missed (paused)"]
+    assert one.ledger() == [("main", "+0..60", "missed", "paused")]
+    assert one.asked() == 0
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"), [("run", "overrun"), ("set", "clock_step"), ("sleep", "suspended")], ids=["run", "set", "sleep"]
+)
+def test_a_tick_beyond_its_deadline_is_missed_for_the_reason_of_its_delay(one: World, how: str, reason: str) -> None:
+    """Nothing is stored late, and a machine that slept did not overrun."""
+    one.add()
+    before = one.clocks()
+    getattr(one.clocks, how)(60)
+    assert one.tick(due_at=T0, since=before) == [f"main missed ({reason})"]
+    assert one.ledger() == [("main", "+0..0", "missed", reason)]
+    assert one.asked() == 0
+
+
+def test_a_late_tick_is_asked_until_its_deadline(one: World) -> None:
+    """A snapshot 59 s after its instant is worth having: captured_at tells."""
+    one.add()
+    one.clocks.run(59.5)
+    assert one.tick(due_at=T0) == ["main stored"]
+
+
+def test_a_machine_that_sleeps_while_a_tick_waits_for_its_place_is_the_reason(one: World) -> None:
+    """The beat was on time, the account's turn was not."""
+    hold = threading.Event()
+    one.add()
+    for _ in range(4):  # every thread is busy
+        one.start((0.0, lambda: (hold.wait(PATIENCE_S), None)[1]))
+    one.start(one.runners[0].due(T0, 60, one.clocks()))
+    one.clocks.sleep(300)
+    hold.set()
+    one.finish()
+    assert one.ledger() == [("main", "+0..0", "missed", "suspended")]
+
+
+def test_an_account_asks_at_its_place_in_the_window(one: World) -> None:
+    """Its deadline moves along: a minute after its own start."""
+    late = one.add(offset_ms=50)
+    assert one.tick(late) == ["main stored"]
+    one.runners[0] = replace_offset(late, 30_000)
+    one.clocks.run(60 + 30 + 59.9)
+    assert one.tick(due_at=T0 + 60) == ["main stored"]
+    one.clocks.run(60.2)
+    assert one.tick(due_at=T0 + 120) == ["main missed (overrun)"]
+
+
+def replace_offset(runner: AccountRunner, offset_ms: int) -> AccountRunner:
+    """The same account at another place in the window."""
+    return AccountRunner(replace(runner.target, offset_ms=offset_ms), runner._shared)
+
+
+def test_a_tick_that_comes_due_while_its_predecessor_runs_is_asked_all_the_same(one: World) -> None:
+    """An account late in the window has its deadline after the next beat: that is no reason to lose the next tick."""
+    runner = one.add()
+    one.exchange.script(Fault(kind="latency", seconds=0.3, path=USER_ASSET, last=1))
+    one.start(runner.due(T0, 60, one.clocks()))
+    until(one.asked)
+    one.clocks.run(59)
+    assert runner.due(T0 + 60, 60, one.clocks()) is None  # it follows by itself
+    one.clocks.run(1)
+    one.finish()
+    assert one.ledger()[1] == ("main", "+60", "stored")
+    assert [outcome.due_at - T0 for outcome in one.seen] == [0, 60]
+
+
+def test_ranges_and_ticks_of_an_account_are_recorded_in_their_order(one: World) -> None:
+    """The newest answer is where a restart goes on: nothing before it may still be missing after a crash."""
+    runner = one.add()
+    beats = [runner.due(T0, 60, one.clocks())]
+    skipped = TickRange(start_at=T0 + 60, last_due_at=T0 + 180, interval_s=60)
+    beats.append(runner.passed_over(skipped, MissReason.SUSPENDED))
+    one.clocks.run(241)
+    beats.append(runner.due(T0 + 240, 60, one.clocks()))
+    assert [beat is not None for beat in beats] == [True, False, False]
+    one.start(*beats)
+    one.finish()
+    told = [(outcome.due_at - T0, words(outcome), outcome.detail) for outcome in one.seen]
+    assert told == [
+        (0, "main missed (overrun)", None),
+        (180, "main missed (suspended)", "3 ticks"),
+        (240, "main stored", None),
+    ]
+
+
+# -- an account that hangs, a database that is away
+
+
+def test_an_account_that_hangs_delays_no_other(two: World) -> None:
+    """Each tick is stored or failed for its own reason."""
+    slow, quick = two.add(0), two.add(1)
+    two.exchange.script(Fault(kind="hang", seconds=60, account="acct-0001", path=USER_ASSET, last=1))
+    two.start(slow.due(T0, 60, two.clocks()))
+    until(two.asked)
+    two.start(quick.due(T0, 60, two.clocks()))
+    until(lambda: two.seen)
+    assert [words(outcome) for outcome in two.seen] == ["acct-0002 stored"]
+    two.shared.client.abort()
+    two.finish()
+    assert [words(outcome) for outcome in two.seen][1:] == ["acct-0001 failed (aborted)"]
+
+
+def test_a_database_that_comes_back_loses_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """What was fetched is kept until it is written; what came due meanwhile and could not be asked is missed."""
+    with PostgresServer() as server:
+        url = server.url(server.create_database())
+        upgrade(url)
+        with world(url, accounts=2) as both:
+            first, second = both.add(0), both.add(1)
+            assert sorted(both.tick()) == ["acct-0001 stored", "acct-0002 stored"]
+            server.stop("immediate")
+            both.clocks.run(60)
+            both.start(first.due(T0 + 60, 60, both.clocks()))
+            until(lambda: "acct-0001 can't be written, trying again in 0.0 s: database t_" in caplog.text)
+            both.clocks.run(60)
+            both.start(first.due(T0 + 120, 60, both.clocks()), second.due(T0 + 120, 60, both.clocks()))
+            until(lambda: "acct-0002 can't be written" in caplog.text)
+            both.clocks.run(65)
+            assert len(both.seen) == 2
+            server.start()
+            both.finish()
+            assert both.tick(first, due_at=T0 + 180) == ["acct-0001 stored"]
+            assert both.ledger() == [
+                ("acct-0001", "+0", "stored"),
+                ("acct-0001", "+60", "stored"),
+                ("acct-0001", "+120..120", "missed", "overrun"),
+                ("acct-0001", "+180", "stored"),
+                ("acct-0002", "+0", "stored"),
+                ("acct-0002", "+120", "stored"),
+            ]
+    assert "postgres@" not in caplog.text
+
+
+def test_a_daemon_that_ends_without_its_database_gives_up(one: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody waits for ever: what was not written is answered for at the next start."""
+    runner = one.add()
+    ask(one.url, "ALTER TABLE tick RENAME TO gone")
+    one.start(runner.due(T0, 60, one.clocks()))
+    until(lambda: "main can't be written" in caplog.text)
+    one.pool.stop()
+    one.shared.stopping.set()
+    one.finish()
+    assert one.seen == []
+
+
+def test_a_reply_that_the_database_refuses_for_good_is_failed_and_told(
+    one: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bug of ours must neither block the account for ever nor leave a hole in the ledger."""
+    one.add()
+    table = "CREATE TRIGGER bug BEFORE INSERT ON balance BEGIN SELECT RAISE(ABORT, 'a CHECK that fails'); END"
+    if one.url.startswith("postgresql"):
+        table = "ALTER TABLE balance ADD CONSTRAINT bug CHECK (asset = 'NONE')"
+    ask(one.url, table)
+    assert one.tick() == ["main failed (bad_reply)"]
+    assert one.seen[0].detail == "the reply could not be stored: this is a bug, and the log says more"
+    assert "account main: this is a bug, please report it" in caplog.text
+    assert "UnstorableError" in caplog.text
+    amounts = [row["free"] for row in one.exchange.truth("main", T0 * 1000) if len(row["free"]) > 5]
+    assert amounts
+    assert not [amount for amount in amounts if amount in caplog.text]
+    ask(one.url, "DROP TRIGGER bug" if "CREATE" in table else "ALTER TABLE balance DROP CONSTRAINT bug")
+    one.clocks.run(60)
+    assert one.tick() == ["main stored"]
+    assert one.ledger() == [("main", "+0", "failed", "bad_reply"), ("main", "+60", "stored")]
+
+
+def test_a_range_that_the_database_refuses_for_good_blocks_nothing(
+    one: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told as the bug that it is, and the next tick comes."""
+    runner = one.add()
+    refuse = "CREATE TRIGGER bug BEFORE INSERT ON missed BEGIN SELECT RAISE(ABORT, 'a CHECK that fails'); END"
+    if one.url.startswith("postgresql"):
+        refuse = "ALTER TABLE missed ADD CONSTRAINT bug CHECK (ticks = 0)"
+    ask(one.url, refuse)
+    ticks = TickRange(start_at=T0 - 120, last_due_at=T0 - 60, interval_s=60)
+    one.start(runner.passed_over(ticks, MissReason.OVERRUN), runner.due(T0, 60, one.clocks()))
+    one.finish()
+    assert one.ledger() == [("main", "+0", "stored")]
+    assert "a job failed: this is a bug" in caplog.text
+
+
+# -- what failures mean for the next tick
+
+
+def test_a_wrong_signature_stops_the_account_at_once_until_its_owner_mends_it(
+    two: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Said once, probed once an hour, and resumed by itself when the key works again; others go on."""
+    caplog.set_level(logging.WARNING)
+    bad, _ = two.add(0), two.add(1)
+    two.exchange.script(replace(error(-1022), account="acct-0001", last=2))
+    assert sorted(two.tick()) == ["acct-0001 failed (bad_signature)", "acct-0002 stored"]
+    known = two.account(bad)
+    assert (known.stopped_at_ms, known.stop_reason) == (T0 * 1000, "bad_signature")
+    assert known.probe_at_ms == (T0 + HOUR_S) * 1000
+
+    two.clocks.run(60)
+    assert sorted(two.tick()) == ["acct-0001 missed (account_stopped)", "acct-0002 stored"]
+    two.clocks.run(HOUR_S - 60)
+    assert two.tick(bad) == ["acct-0001 failed (bad_signature)"]  # the probe
+    known = two.account(bad)
+    assert (known.stopped_at_ms, known.probe_at_ms) == (T0 * 1000, (T0 + 2 * HOUR_S) * 1000)
+    two.clocks.run(60)
+    assert two.tick(bad) == ["acct-0001 missed (account_stopped)"]
+    two.clocks.run(HOUR_S - 60)
+    assert two.tick(bad) == ["acct-0001 stored"]
+    known = two.account(bad)
+    assert (known.stopped_at_ms, known.stop_reason, known.probe_at_ms) == (None, None, None)
+    two.clocks.run(60)
+    assert two.tick(bad) == ["acct-0001 stored"]
+    said = [record.getMessage() for record in caplog.records if record.name == module.__name__]
+    assert said == [
+        "account acct-0001 is stopped (bad_signature) until its owner mends it; it is probed once an hour",
+        "account acct-0001 goes on: its key works again",
+    ]
+
+
+def test_a_refused_key_stops_the_account_after_three_ticks_in_a_row(one: World) -> None:
+    """-2015 is seen in passing after bans: one is no reason to stop."""
+    one.add()
+    one.exchange.script(error(-2015, last=2), error(-2015, first=4, last=6))
+    told = []
+    for _ in range(7):
+        told += one.tick()
+        one.clocks.run(60)
+    refused = "main failed (key_rejected)"
+    assert told == [refused, refused, "main stored", refused, refused, refused, "main missed (account_stopped)"]
+
+
+def test_a_stop_survives_a_restart(one: World) -> None:
+    """A dead key is not hammered on by a supervisor that starts the daemon again and again."""
+    runner = one.add()
+    one.exchange.script(error(-1022, last=1))
+    one.tick()
+    one.runners = [AccountRunner(replace(runner.target, account=one.account(runner)), one.shared)]
+    one.clocks.run(60)
+    assert one.tick() == ["main missed (account_stopped)"]
+    one.clocks.run(HOUR_S)
+    assert one.tick() == ["main stored"]
+    assert one.account(runner).stopped_at_ms is None
+
+
+def test_a_limit_keeps_everyone_behind_the_address_quiet_until_the_next_minute(
+    two: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One more request would turn the limit into a ban."""
+    first, second = two.add(0), two.add(1)
+    two.clocks.run(20)
+    two.exchange.script(Fault(kind="error", path=USER_ASSET, status=429, code=-1003, last=1))
+    assert two.tick(first) == ["acct-0001 failed (rate_limited)"]
+    assert two.tick(second) == ["acct-0002 missed (waiting)"]
+    assert "ip: no requests until 2023-11-14T22:11:00Z (rate_limited)" in caplog.text
+    assert two.asked() == 1
+    two.clocks.run(39.999)
+    assert two.tick(second, due_at=T0) == ["acct-0002 missed (waiting)"]
+    two.clocks.run(0.001)
+    assert two.tick(first) == ["acct-0001 stored"]
+
+
+def test_a_ban_is_kept_across_a_restart_and_never_made_shorter(one: World) -> None:
+    """Retry-After counts; a shorter wait that comes in later does not end it."""
+    runner = one.add()
+    one.exchange.script(
+        Fault(kind="error", path=USER_ASSET, status=418, code=-1003, retry_after="600", last=1),
+    )
+    assert one.tick() == ["main failed (banned)"]
+    assert ask(one.url, "SELECT scope, reason FROM wait") == [("ip", "banned")]
+    shared = replace(one.shared, waits=waits(one.shared.recorder, one.clocks))
+    one.runners = [AccountRunner(runner.target, shared)]
+    one.clocks.run(540)
+    assert one.tick() == ["main missed (waiting)"]
+    one.clocks.run(60)
+    assert one.tick() == ["main stored"]
+
+
+def test_a_wait_of_one_account_leaves_the_others_alone(two: World) -> None:
+    """Kept under the account's own name, also in the database."""
+    two.add(0)
+    two.add(1)
+    wait = Wait(scope="account:acct-0001", until_ms=(T0 + 60) * 1000, reason=FailReason.BUSY)
+    assert two.shared.waits.hold(wait)
+    assert not two.shared.waits.hold(replace(wait, until_ms=wait.until_ms - 1))
+    two.shared.waits.keep(wait.scope)
+    assert sorted(two.tick()) == ["acct-0001 missed (waiting)", "acct-0002 stored"]
+    assert ask(two.url, "SELECT scope, reason FROM wait") == [("account:acct-0001", "busy")]
+
+
+def test_the_longer_of_two_waits_is_what_the_database_keeps(one: World) -> None:
+    """Two threads may learn of two waits at once, and write them in the other order."""
+    short = Wait(scope="ip", until_ms=(T0 + 60) * 1000, reason=FailReason.RATE_LIMITED)
+    long = replace(short, until_ms=(T0 + 600) * 1000, reason=FailReason.BANNED)
+    assert one.shared.waits.hold(short)
+    assert one.shared.waits.hold(long)
+    one.shared.waits.keep("ip")  # by the one that learned of the longer
+    one.shared.waits.keep("ip")  # and by the one that learned of the shorter
+    assert ask(one.url, "SELECT reason FROM wait") == [("banned",)]
+
+
+def test_a_ban_holds_at_once_while_the_database_is_away(two: World, caplog: pytest.LogCaptureFixture) -> None:
+    """The next request may not wait for the record of the last one."""
+    banned, other = two.add(0), two.add(1)
+    two.exchange.script(Fault(kind="error", path=USER_ASSET, status=418, code=-1003, retry_after="600", last=1))
+    ask(two.url, "ALTER TABLE tick RENAME TO gone")
+    two.start(banned.due(T0, 60, two.clocks()))
+    until(lambda: "acct-0001 can't be written" in caplog.text)
+    two.start(other.due(T0, 60, two.clocks()))
+    until(lambda: len(other._jobs) == 0 or "acct-0002 can't be written" in caplog.text)
+    ask(two.url, "ALTER TABLE gone RENAME TO tick")
+    two.finish()
+    assert two.ledger() == [
+        ("acct-0001", "+0", "failed", "banned"),
+        ("acct-0002", "+0..0", "missed", "waiting"),
+    ]
+    assert two.asked() == 1
+
+
+def test_nothing_is_read_into_a_request_that_was_cut_off(one: World) -> None:
+    """The end of the program says nothing about the key."""
+    runner = one.add()
+    one.exchange.script(Fault(kind="hang", seconds=60, path=USER_ASSET))
+    one.start(runner.due(T0, 60, one.clocks()))
+    until(one.asked)
+    one.shared.client.abort()
+    one.finish()
+    assert one.ledger() == [("main", "+0", "failed", "aborted")]
+    assert one.account(runner).stopped_at_ms is None
+    one.clocks.run(60)
+    assert one.tick() == ["main missed (not_running)"]  # no request leaves any more
+
+
+def test_the_database_keeps_the_reaction_only_after_the_tick(one: World) -> None:
+    """Rows of one tick come in one order: the tick, then what it means."""
+    one.add()
+    one.exchange.script(error(-1022, last=1))
+    one.tick()
+    with one.shared.recorder.transaction() as connection:
+        recorded = connection.execute(text("SELECT count(*) FROM tick")).scalar_one()
+        stopped = connection.execute(text("SELECT count(*) FROM account WHERE stopped_at IS NOT NULL")).scalar_one()
+    assert (recorded, stopped) == (1, 1)
