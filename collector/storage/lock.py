@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +17,7 @@ from collector.errors import DatabaseError, LockedError
 from collector.storage.engine import database_errors, describe, open_engine, sqlite_file
 
 ADVISORY_LOCK = 0x636F6C6C6563
+PROGRAM = "collector run, "
 
 
 class DatabaseLock(Protocol):
@@ -33,7 +36,21 @@ class DatabaseLock(Protocol):
 def lock_for(url: str) -> DatabaseLock:
     """The lock of a database."""
     path = sqlite_file(url)
-    return _AdvisoryLock(url) if path is None else _FileLock(url, path.with_name(path.name + ".lock"))
+    if path is None:
+        return _AdvisoryLock(url)
+    file = path.resolve()  # whoever comes through a link has to find the same lock
+    return _FileLock(url, file.with_name(file.name + ".lock"))
+
+
+@contextmanager
+def held(url: str) -> Iterator[None]:
+    """Hold the lock of a database for a while: no daemon collects into it. Raises LockedError, DatabaseError."""
+    lock = lock_for(url)
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class _FileLock:
@@ -49,14 +66,21 @@ class _FileLock:
         except OSError as error:
             raise DatabaseError(f"can't make the lock file {self._path}: {error.strerror}") from error
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(file, 200).decode(errors="replace").strip() or "unknown"
+            self._take(file)
+        except BaseException:
             os.close(file)
-            raise _locked(self._url, holder) from None
-        os.ftruncate(file, 0)
-        os.write(file, f"{_who()}\n".encode())
+            raise
         self._file = file
+
+    def _take(self, file: int) -> None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(file, 0)
+            os.write(file, f"{_who()}\n".encode())
+        except BlockingIOError:
+            raise _locked(self._url, os.read(file, 200).decode(errors="replace").strip()) from None
+        except OSError as error:
+            raise DatabaseError(f"can't lock {self._path}: {error.strerror}") from error
 
     def check(self) -> None:
         """The kernel keeps it as long as the process lives."""
@@ -80,15 +104,18 @@ class _AdvisoryLock:
     def acquire(self) -> None:
         with database_errors(self._url):
             self._engine = self._engine or open_engine(self._url, "writer")
-            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            connection.execute(
-                text("SELECT set_config('application_name', :who, false)"), {"who": f"collector run, {_who()}"}
-            )
-            if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": ADVISORY_LOCK}).scalar_one():
-                holder = connection.execute(text(HOLDER), {"key": ADVISORY_LOCK}).scalar()
-                connection.close()
-                raise _locked(self._url, str(holder or "unknown").removeprefix("collector run, "))
-            self._connection = connection
+            self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                self._take(self._connection)
+            except BaseException:
+                self.release()
+                raise
+
+    def _take(self, connection: Connection) -> None:
+        connection.execute(text("SELECT set_config('application_name', :who, false)"), {"who": f"{PROGRAM}{_who()}"})
+        if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": ADVISORY_LOCK}).scalar_one():
+            holder = connection.execute(text(HOLDER), {"key": ADVISORY_LOCK}).scalar()
+            raise _locked(self._url, str(holder or "").removeprefix(PROGRAM))
 
     def check(self) -> None:
         try:
@@ -122,5 +149,5 @@ def _who() -> str:
 
 def _locked(url: str, holder: str) -> LockedError:
     return LockedError(
-        f"another process ({holder}) collects into {describe(url)}: stop it first, or use another database"
+        f"another process ({holder or 'unknown'}) collects into {describe(url)}: stop it first, or use another database"
     )
