@@ -1,7 +1,6 @@
 """Replies to getUserAsset: what is data, and that it arrives digit for digit."""
 
 import json
-import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,9 @@ from hypothesis import strategies as st
 from collector.binance.wire import parse_user_assets
 from collector.domain.balances import Snapshot, plain
 from collector.errors import ExchangeError
+from tests.naive_wire import AMOUNTS, naive_rows
 
 SAMPLE = (Path(__file__).parent / "data/sample_reply.json").read_bytes()
-AMOUNTS = ("free", "locked", "freeze", "withdrawing", "ipoable", "btcValuation")
 NO_TEXTS: tuple[Any, ...] = (1, 1.5, True, None, [], {})
 NOT_DATA = "the reply is not data as Binance documents it: "
 
@@ -232,47 +231,6 @@ def test_any_amounts_and_names_come_back_as_sent(
     assert [b.asset for b in snapshot.balances] == sorted(expected)
 
 
-def _naive(body: bytes) -> dict[str, tuple[str, ...]] | None:
-    """Rows of a reply by the letter of the documentation, None when it is not data: json and regular expressions."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError
-        return found
-
-    def refuse(constant: str) -> None:
-        raise ValueError(constant)
-
-    try:
-        reply = json.loads(body.decode("utf-8"), object_pairs_hook=once, parse_constant=refuse)
-        json.dumps(reply, ensure_ascii=False).encode("utf-8")  # fails for half a surrogate pair anywhere
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(reply, list) or not all(isinstance(row, dict) for row in reply):
-        return None
-    found: dict[str, tuple[str, ...]] = {}
-    for row in reply:
-        texts = [row.get(name) for name in ("asset", *AMOUNTS)]
-        if not all(isinstance(text, str) for text in texts) or texts[0] in found:
-            return None
-        if not re.fullmatch("[^\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]{1,200}", texts[0]):
-            return None
-        values = [_naive_amount(text) for text in texts[1:]]
-        if None in values:
-            return None
-        found[texts[0]] = tuple(value for value in values if value is not None)
-    return {asset: values for asset, values in found.items() if any(Decimal(value) for value in values)}
-
-
-def _naive_amount(text: str) -> str | None:
-    if not re.fullmatch("[0-9]+([.][0-9]+)?([eE][+-]?[0-9][0-9]?)?", text) or len(text) > 45:
-        return None
-    written_out = f"{Decimal(text):f}"
-    digits = re.sub("[^0-9]", "", written_out if re.search("[eE]", text) else text)
-    return written_out if len(digits) <= 40 else None
-
-
 SEEDS = [
     SAMPLE,
     json.dumps([_row("BTC"), _row("币安人生", free="0E-8", locked="123.4500")]).encode(),
@@ -337,4 +295,4 @@ def test_a_damaged_reply_is_judged_as_a_naive_validator_does(
         found = _texts(_parsed(body))
     except ExchangeError:
         found = None
-    assert found == _naive(body)
+    assert found == naive_rows(body)
