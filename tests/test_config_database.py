@@ -59,6 +59,13 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
         ("postgresql:db", "// is missing"),
         ("mysql://u:hunter2@h/db", "'mysql' is not supported"),
         ("postgresql+psycopg2://u:hunter2@h/db", "'postgresql+psycopg2' is not supported"),
+        ('"postgresql://u:hunter2@h/db"', "without quotes around it"),
+        (
+            "postgresql+psycopg2-binary://u:hunter2@h/db",
+            "must be a path, sqlite:///FILE or postgresql://USER@HOST/NAME",
+        ),
+        ("my_postgres:/u:hunter2@h/db", "must be a path"),
+        (" postgresql://u:hunter2@h/db", "must be a path"),
         ("postgresql://u:hun@ter2@h/db", "percent-encoded"),
         ("postgresql://u:hun@ter2/x@h/db", "percent-encoded"),
         ("postgresql://u:a@b?hunter2@h/db", "percent-encoded"),

@@ -330,6 +330,7 @@ def test_collecting_without_any_account_says_how_to_add_one() -> None:
         ("[binance]\nrecv_window_ms = 60001", "binance.recv_window_ms in FILE must be from 1 to 60000; it is 60001"),
         ("a = \nb = 1", "the configuration file FILE is not valid TOML: invalid value (at line 1, column 5)"),
         ("x = " + "[" * 20_000, "the configuration file FILE is not valid TOML"),
+        ("workers = " + "9" * 5000, "the configuration file FILE holds a number that is far too long"),
         ("database = 'mysql://h'", "database in FILE must be sqlite:///FILE or postgresql://USER@HOST/NAME"),
         (
             "database = 'a'\ndatabase_file = 'b'",
@@ -350,6 +351,7 @@ def test_a_mistake_in_the_file_is_named_with_its_key(files: Files, toml: str, se
             {"COLLECTOR_INTERVALL": "5m"},
             "unknown environment variable COLLECTOR_INTERVALL: did you mean 'COLLECTOR_INTERVAL'?",
         ),
+        ({"COLLECTOR_INTER\rVAL": "1m"}, r"unknown environment variable 'COLLECTOR_INTER\rVAL': "),
         ({"COLLECTOR_binance__base_url": "x"}, "unknown environment variable COLLECTOR_binance__base_url: "),
         (
             {"COLLECTOR_ACCOUNTS__A__APIKEY": "k"},

@@ -12,6 +12,8 @@ POSTGRES = "postgresql+psycopg://"
 SECRET_PARAMETERS = ("password", "sslpassword")
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+]{1,30}):(?P<slashes>//)?(?P<rest>.*)", re.DOTALL)
+# What is no URL, but may hold a password: with quotes around it, or under a scheme that nobody knows.
+_LIKE_A_URL = re.compile(r"://|:.*@", re.DOTALL)
 _SQLITE_SCHEMES = {"sqlite", "sqlite+pysqlite"}
 _POSTGRES_SCHEMES = {"postgresql", "postgresql+psycopg", "postgres"}
 
@@ -39,6 +41,8 @@ def normal_url(text: str, base: Path) -> str:
         raise ValueError("must not hold control characters")
     match = _SCHEME.fullmatch(text)
     if match is None:
+        if _LIKE_A_URL.search(text):
+            raise ValueError("must be a path, sqlite:///FILE or postgresql://USER@HOST/NAME, without quotes around it")
         return sqlite_url(_absolute(text, base))
     if match["slashes"] is None:
         raise ValueError(

@@ -187,6 +187,8 @@ def _parse(path: Path) -> dict[str, object]:
         raise ConfigError(f"the configuration file {path} is not UTF-8 text") from e
     except (tomllib.TOMLDecodeError, RecursionError) as e:
         raise ConfigError(f"the configuration file {path} is not valid TOML: {_lower(str(e))}") from e
+    except ValueError as e:  # tomllib lets int() refuse more than 4300 digits
+        raise ConfigError(f"the configuration file {path} holds a number that is far too long") from e
 
 
 def _lower(sentence: str) -> str:
@@ -223,7 +225,8 @@ def _unknown(variable: str, account: str = "NAME") -> NoReturn:
     known = [CONFIG_VARIABLE]
     known += [PREFIX + spelling.upper().replace(".", "__") for spelling in spellings(PLAIN_KEYS)]
     known += [f"{ACCOUNTS_PREFIX}{account}__{spelling.upper()}" for spelling in spellings(ACCOUNT_KEYS)]
-    raise ConfigError(f"unknown environment variable {variable}: {suggestion(variable, known)}")
+    shown = variable if variable.isprintable() else repr(variable)
+    raise ConfigError(f"unknown environment variable {shown}: {suggestion(variable, known)}")
 
 
 def _check_name(name: str, where: str) -> None:
