@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -265,6 +266,28 @@ def test_the_limit_counts_decoded_bytes() -> None:
     bomb = gzip.compress(b" " * (64 * MIB))
     with RawServer(answering(response(bomb, "Content-Encoding: gzip"))) as server:
         assert "larger than 16 MiB" in str(_failure(server.base_url))
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_what_is_refused_is_never_held_in_memory(*, packed: bool) -> None:
+    """A body is refused while it is read: neither 400 MiB of gzip nor an endless body may end the daemon."""
+    body = gzip.compress(b" " * (400 * MIB), 1) if packed else b""
+
+    def endless(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        for _ in range(400):
+            connection.sendall(b" " * MIB)
+
+    gzipped = answering(response(body, "Content-Encoding: gzip"))
+    with RawServer(gzipped if packed else endless) as server:
+        tracemalloc.start()
+        try:
+            assert "larger than 16 MiB" in str(_failure(server.base_url))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 64 * MIB
 
 
 def _half_a_body(connection: socket.socket) -> None:
