@@ -8,9 +8,8 @@ from enum import StrEnum
 
 from collector.binance.client import BinanceClient
 from collector.collect import Target
+from collector.domain.offsets import TOLERANCE_MS
 from collector.errors import CollectorError
-
-NOTABLE_OFFSET_MS = 1000
 
 
 class Grade(StrEnum):
@@ -74,7 +73,7 @@ def check_clock(client: BinanceClient) -> CheckLine:
     except CollectorError as error:
         return problem("clock", error)
     text = f"Binance's clock is {abs(offset)} ms {'ahead of' if offset >= 0 else 'behind'} the local one"
-    if abs(offset) > NOTABLE_OFFSET_MS:
+    if abs(offset) > TOLERANCE_MS:
         return warning("clock", f"{text}: set the local clock, for it labels the snapshots; signing corrects itself")
     return ok("clock", text)
 

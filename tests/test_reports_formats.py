@@ -5,6 +5,7 @@ import io
 import json
 import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -206,3 +207,19 @@ def test_characters_that_would_move_others_are_spelled_out() -> None:
     """A right-to-left override in a name would turn the digits beside it around."""
     shown = as_text(latest(held("A\u202eB\u0007", "123")), "table")
     assert r"A\u202eB\x07" in shown
+
+
+@pytest.mark.parametrize("chosen", ["latest", "history", "gaps"])
+def test_a_report_that_rests_on_a_wrong_clock_says_so(chosen: str) -> None:
+    """Every time in it is as wrong as the clock that labelled its snapshot; JSON has the number instead."""
+    wrong = stored_snapshot(snapshot(held("BTC", "1")), clock_offset_ms=61_250)
+    basis = basis_of(wrong, now_ms=NOW_MS)
+    reports: dict[str, Report[Any]] = {
+        "latest": latest_report(wrong, [], now_ms=NOW_MS),
+        "history": history_report(basis, account(), "BTC", [], []),
+        "gaps": gaps_report(basis, []),
+    }
+    sentence = "the clock of the collecting machine is 61.2 s behind Binance's: set it right"
+    assert reports[chosen].warnings == (sentence,)
+    assert sentence in as_text(reports[chosen], "table")
+    assert json.loads(as_text(reports[chosen], "json"))["clock_offset_ms"] == 61_250

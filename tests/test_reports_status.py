@@ -4,11 +4,12 @@ import json
 
 import pytest
 
+from collector.domain.offsets import clock_warnings
 from collector.domain.records import AccountStatus, Run, Wait
 from collector.domain.ticks import FailReason
 from collector.reports.status import status_report
 from collector.reports.values import Report
-from collector.reports.verdict import behind, clock_warnings, nothing_collected, percent, state
+from collector.reports.verdict import behind, newest_offset_ms, nothing_collected, percent, state
 from tests.ledgers import held, snapshot
 from tests.pinned import assert_pinned
 from tests.report_values import DUE, NOW_MS, account, as_text, coverage, failure, gap, status, stored_snapshot
@@ -143,7 +144,8 @@ def test_several_that_are_behind_are_named_together() -> None:
 )
 def test_a_wrong_clock_is_named(offset_ms: int | None, warnings: tuple[str, ...]) -> None:
     """due_at comes from this clock: all times of the history are as wrong as it is."""
-    assert clock_warnings([newest(offset_ms=offset_ms), status(None)]) == warnings
+    assert clock_warnings(newest_offset_ms([newest(offset_ms=offset_ms), status(None)])) == warnings
+    assert newest_offset_ms([status(None)]) is None
 
 
 def test_only_a_database_without_any_tick_is_empty() -> None:

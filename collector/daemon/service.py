@@ -18,6 +18,7 @@ from collector.collect import Target
 from collector.daemon.clock import Reading, read_clocks, step_ms, suspended_ms
 from collector.daemon.metronome import Beat, Metronome
 from collector.daemon.notify import notify
+from collector.daemon.offsets import ClockKeeper
 from collector.daemon.pool import DelayedPool
 from collector.daemon.runner import AccountRunner, Shared
 from collector.daemon.ticklog import TickLog
@@ -67,15 +68,18 @@ class Daemon:
             on_beat=lambda beat: self._beat(beat, pool, runners),
             clocks=self.clocks,
         )
+        keeper = ClockKeeper(self.services.client)
         pool.start()
         metronome.start()
+        keeper.start()
         self._announce(first_due_at)
         self._watch_lock(pool)
         try:
-            self._supervise(metronome)
+            self._supervise(metronome, keeper)
         finally:
             notify(self.notify_socket, "STOPPING=1")
             metronome.stop()
+            keeper.stop()
             self._end(pool, started_ms)
 
     def _open_ledgers(self, started_ms: int) -> int:
@@ -127,13 +131,15 @@ class Daemon:
         log.info("first tick at %s, in %s", instant, _duration(max(0, first_due_at - now // 1000)))
         notify(self.notify_socket, "READY=1")
 
-    def _supervise(self, metronome: Metronome) -> None:
+    def _supervise(self, metronome: Metronome, keeper: ClockKeeper) -> None:
         before = self.clocks()
         while (received := self._signal_within(WATCH_EVERY_S)) is None:
             if self._lock_lost is not None:
                 raise self._lock_lost
             now = self.clocks()
-            _watch_clock(before, now, metronome)
+            if _clock_moved(before, now):
+                metronome.clock_was_set()
+                keeper.measure_now()
             before = now
         log.info("%s received, ending", signal.Signals(received).name)
 
@@ -189,14 +195,14 @@ def _report_downtime(name: str, lost: Sequence[TickRange]) -> None:
         )
 
 
-def _watch_clock(before: Reading, now: Reading, metronome: Metronome) -> None:
+def _clock_moved(before: Reading, now: Reading) -> bool:
+    """Say so in the log when the local clock was set, or the machine suspended."""
     step, suspended = step_ms(before, now), suspended_ms(before, now)
     if abs(step) >= NOTICEABLE_STEP_MS:
         log.warning("the local clock was set by %+.1f s", step / 1000)
     if suspended >= NOTICEABLE_STEP_MS:
         log.warning("the machine was suspended for %.1f s", suspended / 1000)
-    if abs(step) >= NOTICEABLE_STEP_MS or suspended >= NOTICEABLE_STEP_MS:
-        metronome.clock_was_set()
+    return abs(step) >= NOTICEABLE_STEP_MS or suspended >= NOTICEABLE_STEP_MS
 
 
 def _duration(seconds: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from collector.domain.offsets import clock_warnings
 from collector.domain.records import Gap
 from collector.reports.instants import rfc3339
 from collector.reports.values import Basis, Cell, Column, Kind, Report
@@ -25,7 +26,14 @@ ACCOUNT: Column[Gap] = Column(name="account", kind=Kind.TEXT, cell=lambda g: g.a
 
 def gaps_report(basis: Basis, gaps: Sequence[Gap]) -> Report[Gap]:
     """Gaps, oldest first. Its `gaps` are its rows: they are there in every report."""
-    return Report(basis=basis, columns=(ACCOUNT, *COLUMNS), rows=tuple(gaps), gaps=tuple(gaps), notes=_sums(gaps))
+    return Report(
+        basis=basis,
+        columns=(ACCOUNT, *COLUMNS),
+        rows=tuple(gaps),
+        gaps=tuple(gaps),
+        notes=_sums(gaps),
+        warnings=clock_warnings(basis.clock_offset_ms),
+    )
 
 
 def gap_object(gap: Gap) -> dict[str, Cell]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from collector.domain.balances import Balance
+from collector.domain.offsets import clock_warnings
 from collector.domain.records import Account, AssetPoint, Gap
 from collector.reports.balances import FIELDS, amount_columns
 from collector.reports.gaps import gap_warnings
@@ -42,7 +43,7 @@ def history_report(
         rows=points,
         gaps=tuple(gaps),
         facts={"asset_scope": account.asset_scope, "asset": asset},
-        warnings=(*scope_warning(account), *gap_warnings(gaps)),
+        warnings=(*clock_warnings(basis.clock_offset_ms), *scope_warning(account), *gap_warnings(gaps)),
     )
 
 

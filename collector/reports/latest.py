@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from collector.domain.balances import Balance, plain
+from collector.domain.offsets import clock_warnings
 from collector.domain.records import Account, Gap, StoredSnapshot
 from collector.reports.balances import amount_columns
 from collector.reports.gaps import gap_warnings
@@ -22,6 +23,7 @@ def basis_of(snapshot: StoredSnapshot, *, now_ms: int) -> Basis:
         due_at=snapshot.due_at,
         captured_at_ms=snapshot.received_at_ms,
         age_s=(now_ms - snapshot.received_at_ms) // 1000,
+        clock_offset_ms=snapshot.clock_offset_ms,
     )
 
 
@@ -40,7 +42,7 @@ def latest_report(snapshot: StoredSnapshot, gaps: Sequence[Gap], *, now_ms: int)
             "unpriced": snapshot.unpriced,
         },
         notes=_notes(snapshot),
-        warnings=(*scope_warning(snapshot.account), *gap_warnings(gaps)),
+        warnings=(*clock_warnings(basis.clock_offset_ms), *scope_warning(snapshot.account), *gap_warnings(gaps)),
     )
 
 

@@ -73,6 +73,7 @@ def _head(report: Report[Any]) -> dict[str, object]:
         "due_at": None if basis.due_at is None else rfc3339(basis.due_at),
         "captured_at": None if basis.captured_at_ms is None else rfc3339_ms(basis.captured_at_ms),
         "age": basis.age_s,
+        "clock_offset_ms": basis.clock_offset_ms,
         **report.facts,
     }
 

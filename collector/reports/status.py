@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from collector.domain.offsets import clock_warnings
 from collector.domain.records import AccountStatus, Coverage, Run, Wait
 from collector.reports.gaps import gap_words
 from collector.reports.instants import ago, duration, rfc3339, rfc3339_ms
 from collector.reports.latest import basis_of
 from collector.reports.values import Basis, Cell, Column, Kind, Report
-from collector.reports.verdict import clock_warnings, percent, state
+from collector.reports.verdict import newest_offset_ms, percent, state
 
 
 def status_report(
@@ -29,7 +30,7 @@ def status_report(
             "waits": [{"scope": w.scope, "until": rfc3339_ms(w.until_ms), "reason": w.reason} for w in waits],
         },
         notes=(f"database {database}", _run_sentence(run, now_ms)),
-        warnings=(*map(_wait_sentence, waits), *clock_warnings(statuses)),
+        warnings=(*map(_wait_sentence, waits), *clock_warnings(newest_offset_ms(statuses))),
     )
 
 

@@ -39,14 +39,16 @@ class Column(Generic[Row]):
 class Basis:
     """The snapshot that a report rests on.
 
-    `age_s` is now minus captured_at in seconds, negative when the snapshot comes from the future; everything is None
-    where there is no snapshot, and where a report rests on those of several accounts.
+    `age_s` is now minus captured_at in seconds, negative when the snapshot comes from the future; `clock_offset_ms` is
+    Binance's clock minus the collecting machine's. Everything is None where there is no snapshot, and where a report
+    rests on those of several accounts.
     """
 
     account: str | None
     due_at: int | None = None
     captured_at_ms: int | None = None
     age_s: int | None = None
+    clock_offset_ms: int | None = None
     wallet: str = WALLET
 
 

@@ -11,8 +11,6 @@ from collector.reports.instants import duration
 STALE_AFTER = 2
 """After how many intervals without a newer snapshot an account is behind."""
 
-CLOCK_TOLERANCE_MS = 1_000
-
 
 def behind(statuses: Sequence[AccountStatus], *, now_ms: int) -> str | None:
     """A sentence on the accounts whose newest snapshot is older than two intervals; None when there is none."""
@@ -50,16 +48,10 @@ def percent(coverage: Coverage) -> str | None:
     return "100" if whole == 100 else f"{whole}.{rest:02}"
 
 
-def clock_warnings(statuses: Sequence[AccountStatus]) -> tuple[str, ...]:
-    """How far the clock is off by the newest snapshot of all, when it is more than a second."""
-    newest = max(
-        (s.newest_snapshot for s in statuses if s.newest_snapshot), key=lambda s: s.received_at_ms, default=None
-    )
-    offset = newest.clock_offset_ms if newest else None
-    if offset is None or abs(offset) <= CLOCK_TOLERANCE_MS:
-        return ()
-    side = "behind" if offset > 0 else "ahead of"
-    return (f"the clock of the collecting machine is {abs(offset) / 1000:.1f} s {side} Binance's: set it right",)
+def newest_offset_ms(statuses: Sequence[AccountStatus]) -> int | None:
+    """How far the clock is off by the newest snapshot of all."""
+    found = [s.newest_snapshot for s in statuses if s.newest_snapshot]
+    return max(found, key=lambda s: s.received_at_ms).clock_offset_ms if found else None
 
 
 def _is_behind(status: AccountStatus, now_ms: int) -> bool:
