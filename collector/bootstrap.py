@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from collector.binance.budget import Budget, offsets_ms, quota_of
 from collector.binance.client import BinanceClient, Credentials
-from collector.binance.signing import HmacSigner, load_private_key
+from collector.binance.signing import HmacSigner, Signer, load_private_key
 from collector.collect import Target
 from collector.config.values import AccountSettings, Settings
 from collector.domain.records import Account
@@ -167,13 +167,16 @@ def _target_of(
 
 def credentials_of(account: AccountSettings) -> Credentials:
     """The key of an account with what signs for it. Raises ConfigError, which names the account."""
-    if account.api_secret is not None:
-        return Credentials(api_key=account.api_key.reveal(), signer=HmacSigner(account.api_secret.reveal()))
-    if account.private_key is None:
-        raise ConfigError(f"account {account.name!r} has neither an API secret nor a private key")
-    passphrase = None if account.passphrase is None else account.passphrase.reveal()
     try:
-        signer = load_private_key(account.private_key.reveal().encode(), passphrase)
+        return Credentials(api_key=account.api_key.reveal(), signer=_signer(account))
     except ConfigError as error:
         raise ConfigError(f"account {account.name!r}: {error}") from None
-    return Credentials(api_key=account.api_key.reveal(), signer=signer)
+
+
+def _signer(account: AccountSettings) -> Signer:
+    if account.api_secret is not None:
+        return HmacSigner(account.api_secret.reveal())
+    if account.private_key is None:
+        raise ConfigError("there is neither an API secret nor a private key")
+    passphrase = None if account.passphrase is None else account.passphrase.reveal()
+    return load_private_key(account.private_key.reveal().encode(), passphrase)

@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from collector.binance.client import BinanceClient, Credentials
 from collector.binance.signing import HmacSigner
 from collector.collect import Target
+from collector.config.values import AccountSettings, BinanceSettings, Secret, Settings
 from collector.daemon.clock import Reading
 from collector.daemon.pool import DelayedPool, Start
 from collector.daemon.runner import AccountRunner, Shared
@@ -191,3 +193,31 @@ def _end(pool: DelayedPool, stopping: threading.Event, client: BinanceClient) ->
     stopping.set()
     client.abort()
     assert pool.wait(PATIENCE_S)
+
+
+def settings_of(url: str, *accounts: AccountSettings, base_url: str = "http://127.0.0.1:1", **more: Any) -> Settings:
+    """A configuration of these accounts at one minute."""
+    binance = BinanceSettings(base_url=base_url)
+    told: dict[str, Any] = {"interval_s": 60, "workers": 4, "binance": binance} | more
+    return Settings(database=url, database_shown="***", log_level="info", accounts=accounts, **told)
+
+
+def configured(account: SandboxAccount, **more: Any) -> AccountSettings:
+    """The account as a configuration names it."""
+    secret = Secret(account.private_key_pem or account.api_secret)
+    kind = "private_key" if account.private_key_pem else "api_secret"
+    told: dict[str, Any] = {"name": account.name, kind: secret} | more
+    return AccountSettings(api_key=Secret(account.api_key), **told)
+
+
+def write_config(path: Path, exchange: Sandbox, *names: str, interval: str = "60s", more: str = "") -> Path:
+    """A configuration file for these accounts of the exchange (or all), readable by its owner alone."""
+    chosen = [account for account in exchange.accounts if not names or account.name in names]
+    tables = [
+        f'[accounts."{account.name}"]\napi_key = "{account.api_key}"\napi_secret = "{account.api_secret}"\n'
+        for account in chosen
+    ]
+    head = f'interval = "{interval}"\n{more}\n[binance]\nbase_url = "{exchange.base_url}"\n'
+    path.touch(mode=0o600)
+    path.write_text(head + "\n".join(tables))
+    return path

@@ -122,7 +122,6 @@ def test_a_lock_file_that_cannot_be_locked_or_written_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some network file systems know no locks, and disks get full; no descriptor is left behind."""
-
     opened: list[int] = []
 
     def no_locks(file: int, _: int) -> None:
