@@ -74,9 +74,9 @@ def failed(
 
 
 @contextmanager
-def opened(url: str, role: Role) -> Iterator[Engine]:
+def opened(url: str, role: Role, *, patience_s: float | None = None) -> Iterator[Engine]:
     """The program's own engine for this role, disposed of at the end."""
-    engine = open_engine(url, role)
+    engine = open_engine(url, role, patience_s=patience_s)
     try:
         yield engine
     finally:

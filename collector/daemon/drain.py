@@ -1,0 +1,81 @@
+"""Takes what was spooled to the database, oldest first, once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from collector.daemon.aside import outcome_of, range_of
+from collector.domain.ticks import FailReason, MissReason, Outcome, TickOutcome
+from collector.errors import UnstorableError
+from collector.storage.accounts import find
+from collector.storage.record import Recorder
+from collector.storage.spool import Entry, Spool
+
+log = logging.getLogger(__name__)
+
+
+class Drain:
+    """Stores entries one by one; what can't be stored goes into quarantine, and its tick becomes failed.
+
+    An entry is taken out after it was committed: killed in between, it is stored again, which changes nothing.
+    """
+
+    def __init__(self, recorder: Recorder, spool: Spool, *, now_ms: Callable[[], int]) -> None:
+        self._recorder = recorder
+        self._spool = spool
+        self._now_ms = now_ms
+        self._ids: dict[str, int] = {}
+
+    def run(self, *, go_on: Callable[[], bool] = lambda: True) -> int:
+        """Empty the spool; returns how many entries were stored. Raises DatabaseError, with the rest still there."""
+        stored = 0
+        while go_on() and (entry := self._spool.oldest()) is not None:
+            stored += self.store(entry)
+        self._spool.shrink()
+        return stored
+
+    def store(self, entry: Entry) -> bool:
+        """Store one entry and take it out; False when it went into quarantine. Raises DatabaseError."""
+        try:
+            self._write(entry)
+        except UnstorableError as error:
+            self._refuse(entry, str(error))
+            return False
+        self._spool.done(entry)
+        return True
+
+    def _write(self, entry: Entry) -> None:
+        account_id = self._account_id(entry.account)
+        if entry.outcome == Outcome.MISSED:
+            self._recorder.record_missed(account_id, range_of(entry), MissReason(entry.reason or ""))
+        else:
+            self._recorder.record_tick(_read(entry, account_id), recorded_at_ms=self._now_ms())
+
+    def _account_id(self, name: str) -> int:
+        if name not in self._ids:
+            found = self._recorder.write(lambda connection: find(connection, name))
+            if found is None:
+                raise UnstorableError(f"account {name!r} is not in the database")
+            self._ids[name] = found.id
+        return self._ids[name]
+
+    def _refuse(self, entry: Entry, why: str) -> None:
+        log.error("account %s: what came of a tick can't be stored and is kept in quarantine: %s", entry.account, why)
+        instead = bad_reply(entry, why) if entry.outcome == Outcome.STORED and entry.account in self._ids else None
+        self._spool.refuse(entry, why, instead=instead, now_ms=self._now_ms())
+
+
+def bad_reply(entry: Entry, why: str) -> Entry:
+    """The failed tick that stands in the ledger for a reply which is in quarantine."""
+    detail = f"the reply could not be stored and is in quarantine: {why}"
+    reason = str(FailReason.BAD_REPLY)
+    return replace(entry, outcome=str(Outcome.FAILED), reason=reason, detail=detail, body=None, btc_requested=None)
+
+
+def _read(entry: Entry, account_id: int) -> TickOutcome:
+    try:
+        return outcome_of(entry, account_id)
+    except Exception as error:
+        raise UnstorableError(f"the reply can't be read: {error}") from error

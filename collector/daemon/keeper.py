@@ -1,0 +1,215 @@
+"""Keeps what came of each tick: in the database, or in the spool until the database is back."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from collector.collect import record
+from collector.daemon.aside import entry_of, range_entry
+from collector.daemon.drain import Drain
+from collector.domain.ticks import MissReason, Outcome, TickOutcome, TickRange
+from collector.errors import DamagedError, DatabaseError, UnstorableError
+from collector.storage.record import Recorder
+from collector.storage.spool import Entry, Spool
+
+log = logging.getLogger(__name__)
+
+FIRST_PATIENCE_S = 0.2
+LONGEST_PATIENCE_S = 15.0
+"""How long to wait between attempts to write to a database that can't be written."""
+
+Write = Callable[[], object]
+
+
+class Keeper:
+    """The one place where outcomes go, from any thread; nobody waits for a database that is away.
+
+    Once a write fails, everything goes aside, so that each account's answers stay in their order, until all that was
+    put aside has been stored by a thread of its own. What not even the spool takes is held in memory, and nothing more
+    is asked for meanwhile. `damage` is the error that nothing can mend while the daemon runs.
+    """
+
+    def __init__(self, recorder: Recorder, spool: Spool, *, now_ms: Callable[[], int]) -> None:
+        self._recorder = recorder
+        self._spool = spool
+        self._now_ms = now_ms
+        self._drain = Drain(recorder, spool, now_ms=now_ms)
+        self._lock = threading.Lock()
+        self._aside = False
+        self._held: list[Entry] = []
+        self._notes: dict[str, Write] = {}
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="keeper", daemon=True)
+        self.damage: DatabaseError | None = None
+
+    def start(self) -> None:
+        """Begin to store what is put aside."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Let the attempt that is under way end, and leave the rest in the spool."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        if self._lock.acquire(timeout=timeout_s):
+            self._spool_held()
+            self._lock.release()
+        if self._held:
+            log.error("%d answers could be kept nowhere: neither database nor spool took them", len(self._held))
+
+    def has_room(self) -> bool:
+        """Whether a reply may be asked for: what comes of it has a place to go."""
+        if not self._aside:
+            return True
+        try:
+            return not self._held and self._spool.has_room()
+        except DatabaseError:
+            return False
+
+    def tick(self, outcome: TickOutcome, body: bytes | None = None) -> bool:
+        """Keep what came of a tick of the grid; `body` is the reply. False when it was put aside."""
+        interval_s = outcome.interval_s
+        assert interval_s is not None  # noqa: S101 - manual snapshots are not the daemon's
+        return self._keep(
+            lambda: record(self._recorder, outcome, self._now_ms()),
+            lambda: entry_of(outcome, body, interval_s=interval_s, now_ms=self._now_ms()),
+        )
+
+    def missed(self, account_id: int, account: str, ticks: TickRange, reason: MissReason) -> bool:
+        """Keep that no request left for these ticks. False when it was put aside."""
+        return self._keep(
+            lambda: self._recorder.record_missed(account_id, ticks, reason),
+            lambda: range_entry(account, ticks, reason, now_ms=self._now_ms()),
+        )
+
+    def note(self, key: str, write: Write) -> None:
+        """Write something that is no answer; of those with the same key that had to wait only the last one counts."""
+        with self._lock:
+            if not self._aside:
+                try:
+                    write()
+                except DatabaseError as error:
+                    self._put_all_aside(error)
+                else:
+                    return
+            self._notes[key] = write
+
+    def _keep(self, write: Write, entry: Callable[[], Entry]) -> bool:
+        with self._lock:
+            if not self._aside:
+                try:
+                    write()
+                except DatabaseError as error:
+                    self._put_all_aside(error)
+                else:
+                    return True
+            self._put_aside(entry())
+            return False
+
+    # -- aside
+
+    def _put_all_aside(self, error: DatabaseError) -> None:
+        log.error("%s; what arrives is kept in the spool %s until it can be stored", error, self._spool.path)
+        self._note_damage(error)
+        self._aside = True
+        self._wake.set()
+
+    def _note_damage(self, error: DatabaseError) -> None:
+        if isinstance(error, DamagedError):
+            self.damage = error
+
+    def _put_aside(self, entry: Entry) -> None:
+        if not self._held:
+            try:
+                self._spool.append(entry)
+            except DatabaseError as error:
+                log.error("%s; the daemon asks for nothing more until it can", error)
+                self._note_damage(error)
+            else:
+                return
+        _hold(self._held, entry)
+
+    def _spool_held(self) -> None:
+        try:
+            while self._held:
+                self._spool.append(self._held[0])
+                del self._held[0]
+        except DatabaseError as error:
+            log.debug("%s", error)
+
+    # -- back again
+
+    def drain(self, *, go_on: Callable[[], bool] = lambda: True) -> int:
+        """Store what an earlier run left, before this one begins. Raises DatabaseError."""
+        return self._drain.run(go_on=go_on)
+
+    def _work(self) -> None:
+        patience = FIRST_PATIENCE_S
+        while self._wake.wait() and not self._stopping.is_set():
+            if self._catch_up():
+                patience = FIRST_PATIENCE_S
+            else:
+                self._stopping.wait(patience)
+                patience = min(2 * patience, LONGEST_PATIENCE_S)
+
+    def _catch_up(self) -> bool:
+        """Store everything that was put aside; False when the database can't take it yet."""
+        stored = 0
+        try:
+            while not self._stopping.is_set():
+                stored += self._drain.run(go_on=lambda: not self._stopping.is_set())
+                self._write_notes()
+                if self._all_back():
+                    log.warning("the database can be written again: %d answers came from the spool", stored)
+                    return True
+        except DatabaseError as error:
+            log.debug("%s", error)
+            self._note_damage(error)
+            with self._lock:
+                self._spool_held()
+        return False
+
+    def _write_notes(self) -> None:
+        with self._lock:
+            notes = dict(self._notes)
+        for key, write in notes.items():
+            try:
+                write()
+            except UnstorableError as error:
+                log.error("%s can't be noted, this is a bug, please report it: %s", key, error)
+            with self._lock:
+                if self._notes.get(key) is write:
+                    del self._notes[key]
+
+    def _all_back(self) -> bool:
+        """Whether nothing is left; then, and in the same moment, what arrives goes to the database again."""
+        with self._lock:
+            self._spool_held()
+            if self._spool.oldest() is not None:
+                return False
+            while self._held:
+                self._drain.store(self._held[0])
+                del self._held[0]
+            self._aside = bool(self._notes)
+            if not self._aside:
+                self._wake.clear()
+            return not self._aside
+
+
+def _hold(held: list[Entry], entry: Entry) -> None:
+    """Add an entry at the end; missed ticks extend the range before them in the same loss."""
+    before = next((n for n in reversed(range(len(held))) if held[n].account == entry.account), None)
+    if before is not None and _goes_on(held[before], entry):
+        held[before] = replace(held[before], last_due_at=entry.last_due_at)
+    else:
+        held.append(entry)
+
+
+def _goes_on(before: Entry, entry: Entry) -> bool:
+    same = (before.outcome, before.reason, before.interval_s) == (entry.outcome, entry.reason, entry.interval_s)
+    return same and entry.outcome == Outcome.MISSED and before.last_due_at + before.interval_s == entry.due_at
