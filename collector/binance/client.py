@@ -12,6 +12,7 @@ from typing import Self
 from collector.binance.address import address_of
 from collector.binance.budget import Budget, Moment, quota_of
 from collector.binance.calls import Call, Caller, Credentials
+from collector.binance.closed import ClosedSign, closed_error
 from collector.binance.gate import Gate
 from collector.binance.replies import (
     ApiRestrictions,
@@ -23,6 +24,7 @@ from collector.binance.replies import (
 from collector.binance.transport import Transport
 from collector.binance.wire import parse_user_assets
 from collector.domain.balances import Snapshot
+from collector.errors import ExchangeError
 
 __all__ = ["BinanceClient", "Credentials", "Reply", "wall_clock_ms"]
 
@@ -32,6 +34,7 @@ API_RESTRICTIONS = "/sapi/v1/account/apiRestrictions"
 TICKER_PRICE = "/api/v3/ticker/price"
 
 DEFAULT_TIMEOUT_MS = 20_000
+STATUS_TIMEOUT_MS = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +111,7 @@ class BinanceClient:
             moment=lambda: Moment(steady_ms=monotonic() * 1000, server_ms=self._caller.server_ms()),
             pause=sleep or self._transport.pause,
         )
+        self._closed = ClosedSign(self._status_soon, monotonic=monotonic)
 
     def __enter__(self) -> Self:
         return self
@@ -136,7 +140,12 @@ class BinanceClient:
             credentials=credentials,
             gate=self._gate,
         )
-        done = self._caller.make(call, deadline_ms)
+        try:
+            done = self._caller.make(call, deadline_ms)
+        except ExchangeError as error:
+            if self._closed.explains(error, deadline_ms):
+                raise closed_error(error) from error
+            raise
         return Reply(
             snapshot=done.value,
             body=done.answer.body,
@@ -172,6 +181,9 @@ class BinanceClient:
             params=(("symbol", symbol),),
         )
         return self._caller.make(call, self._or_default(deadline_ms)).value
+
+    def _status_soon(self, deadline_ms: int) -> SystemStatus:
+        return self.system_status(deadline_ms=min(deadline_ms, self._now_ms() + STATUS_TIMEOUT_MS))
 
     def _or_default(self, deadline_ms: int | None) -> int:
         return self._now_ms() + DEFAULT_TIMEOUT_MS if deadline_ms is None else deadline_ms
