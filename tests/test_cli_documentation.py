@@ -12,12 +12,14 @@ import pytest
 
 from collector import errors
 from collector.cli import main
+from collector.domain.thinning import FOREVER, Keep, Rule
 from collector.domain.usage import Usage
 from collector.reports.flaws import flaws_report
 from collector.reports.gaps import gaps_report
 from collector.reports.history import history_report
 from collector.reports.latest import latest_report
 from collector.reports.status import status_report
+from collector.reports.thinning import thinning_report
 from collector.reports.usage import usage_report
 from collector.reports.values import Basis, Report
 from tests.ledgers import snapshot
@@ -25,6 +27,7 @@ from tests.report_values import NOW_MS, account, as_text, stored_snapshot
 
 TEXT = (Path(__file__).parent.parent / "docs/commands.md").read_text(encoding="utf-8")
 BASIS = Basis(account="main")
+HOURLY = Rule(keep=Keep.HOURLY, span_s=FOREVER)
 EMPTY = stored_snapshot(snapshot())
 
 REPORTS: dict[str, Report[Any]] = {
@@ -34,6 +37,7 @@ REPORTS: dict[str, Report[Any]] = {
     "status": status_report([], database="", run=None, waits=[], now_ms=NOW_MS),
     "db stats": usage_report(Usage(accounts=(), bytes=0, free_bytes=0, typical_row=64), database=""),
     "db verify": flaws_report([], database=""),
+    "db prune": thinning_report([], [HOURLY], bytes_a_row=64, database="", dry_run=True),
 }
 
 

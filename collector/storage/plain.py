@@ -46,7 +46,8 @@ def plain_rows(
     """Some columns of the rows that fulfil all conditions, in the order of the primary key."""
     chosen = [plain(table.c[name], connection.dialect) for name in columns]
     wanted = select(*chosen).where(*where).order_by(*table.primary_key.columns)
-    yield from map(tuple, connection.execute(wanted.execution_options(yield_per=BATCH)))
+    with connection.execute(wanted.execution_options(yield_per=BATCH)) as rows:
+        yield from map(tuple, rows)
 
 
 def account_ids(connection: Connection, table: Table) -> Iterator[int]:
