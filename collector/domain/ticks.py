@@ -84,7 +84,7 @@ class TickOutcome:
 
     Instants: `due_at` in epoch seconds, the `_ms` ones in epoch milliseconds of the local clock. `requested_at_ms` and
     `received_at_ms` belong to the attempt that decided. `interval_s` is None for a manual snapshot.
-    `clock_offset_ms` is the server's clock minus ours.
+    `clock_offset_ms` is the server's clock minus ours. `spooled`: the database was away, and will have it later.
     """
 
     account_id: int
@@ -102,6 +102,7 @@ class TickOutcome:
     clock_offset_ms: int | None = None
     weight_used: int | None = None
     snapshot: Snapshot | None = None
+    spooled: bool = False
 
 
 def due_at_or_before(instant_s: int, interval_s: int) -> int:

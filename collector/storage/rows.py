@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select
@@ -17,9 +18,13 @@ BATCH = 2_000
 """How many rows are fetched at once."""
 
 
-def streamed(connection: Connection, wanted: Select[Any]) -> Iterable[Row[Any]]:
-    """The rows of a query in constant memory, whatever their number."""
-    return connection.execute(wanted.execution_options(yield_per=BATCH))
+def streamed(connection: Connection, wanted: Select[Any]) -> Iterator[Row[Any]]:
+    """The rows of a query in constant memory, whoever stops before their end leaves nothing open."""
+    result = connection.execute(wanted.execution_options(yield_per=BATCH))
+    try:
+        yield from result
+    finally:
+        result.close()
 
 
 def stored(account: Account, *, known_at_ms: int | None = None) -> tuple[ColumnElement[bool], ...]:
@@ -60,10 +65,11 @@ def balance_from(row: Row[Any]) -> Balance:
     )
 
 
-def point_from(asset: str, rows: Row[Any], balances: tuple[Balance, ...]) -> AssetPoint:
+def point_from(asset: str, row: Row[Any], balances: Sequence[Balance]) -> AssetPoint:
     """A row that has `tick_due_at`, `received_at` and `btc_requested`, and what the snapshot holds of the asset."""
-    held = together(balances) if balances else Balance.zero(asset, btc_requested=bool(rows.btc_requested))
-    return AssetPoint(due_at=rows.tick_due_at, received_at_ms=rows.received_at, balance=held)
+    held = together(balances) if balances else Balance.zero(asset, btc_requested=bool(row.btc_requested))
+    held = held if held.asset == asset else replace(held, asset=asset)
+    return AssetPoint(due_at=row.tick_due_at, received_at_ms=row.received_at, balance=held)
 
 
 def gap_from(row: Row[Any]) -> Gap:

@@ -128,7 +128,7 @@ def _named_rows(names: Sequence[str]) -> Select[Any]:
 def _points(asset: str, rows: Iterable[Row[Any]]) -> Iterator[AssetPoint]:
     for _, of_tick in groupby(rows, key=attrgetter("tick_due_at")):
         some = list(of_tick)
-        yield point_from(asset, some[0], tuple(balance_from(row) for row in some if row.asset is not None))
+        yield point_from(asset, some[0], [balance_from(row) for row in some if row.asset is not None])
 
 
 def _totals() -> Select[Any]:
