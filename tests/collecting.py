@@ -1,18 +1,24 @@
 """Collecting in this process: clocks that a test sets, the sandbox over real sockets, and a real database."""
 
+import logging
+import os
+import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 from collector.binance.client import BinanceClient, Credentials
 from collector.binance.signing import HmacSigner
 from collector.collect import Target
 from collector.config.values import AccountSettings, BinanceSettings, Secret, Settings
 from collector.daemon.clock import Reading
+from collector.daemon.keeper import Keeper
 from collector.daemon.pool import DelayedPool, Start
 from collector.daemon.runner import AccountRunner, Shared
 from collector.daemon.waits import Waits
@@ -21,9 +27,14 @@ from collector.domain.ticks import TickOutcome
 from collector.sandbox.accounts import Account as SandboxAccount
 from collector.sandbox.server import Sandbox
 from collector.storage.record import Recorder
+from collector.storage.spool import Spool
 from tests.ledgers import T0, ask, instant, recorder, register
 
 PATIENCE_S = 30.0
+
+NO_SPOOL = Path("/nonexistent/spool")
+
+T = TypeVar("T")
 
 
 def until(seen: Callable[[], object]) -> None:
@@ -72,13 +83,14 @@ def credentials(account: SandboxAccount) -> Credentials:
 def client_of(exchange: Sandbox, clocks: Clocks, **options: Any) -> BinanceClient:
     """A client that lives by these clocks: when it pauses, they run on."""
     told: dict[str, Any] = {
+        "base_url": exchange.base_url,
         "now_ms": clocks.now_ms,
         "monotonic": lambda: clocks.awake_ms / 1000,
         "sleep": clocks.run,
         "chance": lambda: 0.0,
         "max_attempts": 2,
     } | options
-    return BinanceClient(base_url=exchange.base_url, **told)
+    return BinanceClient(**told)
 
 
 @dataclass(kw_only=True)
@@ -122,6 +134,10 @@ class World:
         """Wait until nothing is under way or lined up."""
         until(lambda: not any(runner._jobs for runner in self.runners))
 
+    def caught_up(self) -> None:
+        """Wait until nothing is kept aside any more."""
+        until(lambda: not self.shared.keeper._aside)
+
     def account(self, runner: AccountRunner) -> Account:
         """The account as the database knows it now."""
         return register(self.shared.recorder, runner.target.account.name)
@@ -161,20 +177,26 @@ def ledger(url: str) -> list[tuple[str, ...]]:
 @contextmanager
 def world(url: str, *, accounts: int | Sequence[str] = 1, workers: int = 4, **client: Any) -> Iterator[World]:
     """The parts of a daemon on this database, at T0, for a sandbox with as many accounts."""
-    clocks, seen, stopping = Clocks(), list[TickOutcome](), threading.Event()
+    clocks, seen = Clocks(), list[TickOutcome]()
     with ExitStack() as stack:
         exchange = stack.enter_context(Sandbox(accounts, clock=clocks.now_ms))
         writer = stack.enter_context(recorder(url))
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        spool = Spool(folder / "spool", database="this", max_bytes=10**8, min_free_bytes=0)
+        stack.callback(spool.close)
+        keeper = Keeper(writer, spool, now_ms=clocks.now_ms)
+        stack.callback(keeper.stop, 1.0)
+        keeper.start()
         opened = stack.enter_context(client_of(exchange, clocks, **client))
         pool = DelayedPool(workers)
         pool.start()
-        stack.callback(_end, pool, stopping, opened)
+        stack.callback(_end, pool, opened)
         shared = Shared(
             client=opened,
             recorder=writer,
+            keeper=keeper,
             pool=pool,
             waits=waits(writer, clocks),
-            stopping=stopping,
             clocks=clocks,
             observe=seen.append,
         )
@@ -188,9 +210,8 @@ def waits(writer: Recorder, clocks: Clocks) -> Waits:
     return found
 
 
-def _end(pool: DelayedPool, stopping: threading.Event, client: BinanceClient) -> None:
+def _end(pool: DelayedPool, client: BinanceClient) -> None:
     pool.stop()
-    stopping.set()
     client.abort()
     assert pool.wait(PATIENCE_S)
 
@@ -198,7 +219,7 @@ def _end(pool: DelayedPool, stopping: threading.Event, client: BinanceClient) ->
 def settings_of(url: str, *accounts: AccountSettings, base_url: str = "http://127.0.0.1:1", **more: Any) -> Settings:
     """A configuration of these accounts at one minute."""
     binance = BinanceSettings(base_url=base_url)
-    told: dict[str, Any] = {"interval_s": 60, "workers": 4, "binance": binance} | more
+    told: dict[str, Any] = {"interval_s": 60, "workers": 4, "binance": binance, "spool": NO_SPOOL} | more
     return Settings(database=url, database_shown="***", log_level="info", accounts=accounts, **told)
 
 
@@ -221,3 +242,65 @@ def write_config(path: Path, exchange: Sandbox, *names: str, interval: str = "60
     path.touch(mode=0o600)
     path.write_text(head + "\n".join(tables))
     return path
+
+
+class Manager:
+    """A service manager on a socket of its own; what it hears from the daemon in this process makes it act."""
+
+    def __init__(self, address: Path) -> None:
+        self.address = str(address)
+        self.heard: list[str] = []
+        self._over = threading.Event()
+        self._failure: BaseException | None = None
+
+    def during(self, work: Callable[[], T], *, then: Callable[[], object], at: Callable[[], object] | None = None) -> T:
+        """Do the work in this thread; when the daemon is ready (or at this moment) act, and end it with SIGTERM."""
+        self.heard.clear()
+        self._over.clear()
+        Path(self.address).unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self.address)
+        self._socket.settimeout(0.05)
+        actor = threading.Thread(target=self._act, args=(at or (lambda: "READY=1" in self.heard), then))
+        actor.start()
+        try:
+            return work()
+        finally:
+            self._over.set()
+            actor.join(PATIENCE_S)
+            self._socket.close()
+            if self._failure is not None:
+                raise self._failure
+
+    def _act(self, moment: Callable[[], object], then: Callable[[], object]) -> None:
+        while not self._over.is_set() and not moment():
+            self._listen()
+        if self._over.is_set():
+            return
+        try:
+            then()
+        except BaseException as failure:  # noqa: BLE001 - told where the test sees it
+            self._failure = failure
+        os.kill(os.getpid(), signal.SIGTERM)
+        while not self._over.is_set():
+            self._listen()
+        self._listen()
+
+    def _listen(self) -> None:
+        with suppress(TimeoutError):
+            self.heard.append(self._socket.recv(100).decode())
+
+
+@contextmanager
+def untouched_process() -> Iterator[None]:
+    """Signal handlers and logging are as before at the end: commands that run here change them."""
+    root, ours = logging.getLogger(), logging.getLogger("collector")
+    before = root.handlers[:], root.level, ours.level
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        root.handlers[:], root.level = before[0], before[1]
+        ours.setLevel(before[2])
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
