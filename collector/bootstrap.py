@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -18,11 +18,15 @@ from collector.config.values import AccountSettings, Settings
 from collector.domain.records import Account
 from collector.errors import ConfigError
 from collector.storage.accounts import note_key, register
-from collector.storage.engine import open_engine, reading, sqlite_file
+from collector.storage.engine import describe, open_engine, reading, sqlite_file
+from collector.storage.lock import held_file
 from collector.storage.record import Recorder
+from collector.storage.spool import Spool
 from collector.storage.upkeep import back_up_before_upgrade, upgrade
 
 MINUTE_S = 60
+MEGABYTE = 1_000_000
+LONGEST_PATIENCE_S = 2.0
 FURTHER_CONNECTIONS = 2
 """Of those that ask beside the accounts' threads."""
 
@@ -48,17 +52,44 @@ class Services:
 
 
 @contextmanager
-def open_services(settings: Settings) -> Iterator[Services]:
-    """Everything that collecting needs, closed again at the end. Raises ConfigError, DatabaseError."""
-    engine = open_engine(settings.database, "writer")
+def open_services(settings: Settings, *, patience_s: float | None = None) -> Iterator[Services]:
+    """Everything that collecting needs, closed again at the end. Raises ConfigError, DatabaseError.
+
+    `patience_s` bounds each wait for the database, for those who have a spool.
+    """
+    engine = open_engine(settings.database, "writer", patience_s=patience_s)
     client = client_for(settings)
-    recorder = Recorder(engine)
+    recorder = Recorder(engine) if patience_s is None else Recorder(engine, try_again_for_s=patience_s)
     try:
         yield Services(settings=settings, client=client, recorder=recorder, engine=engine)
     finally:
         recorder.close()
         client.close()
         engine.dispose()
+
+
+@contextmanager
+def open_spool(settings: Settings) -> Iterator[Spool]:
+    """The spool of the configured database, for this process alone. Raises LockedError, DatabaseError."""
+    path, file = settings.spool, sqlite_file(settings.database)
+    database = None if file is None else file.resolve()
+    with ExitStack() as stack:
+        # Beside its own SQLite file it is covered by that one's lock.
+        if database is None or path != database.with_name(f"{database.name}.spool"):
+            stack.enter_context(held_file(settings.database, path.with_name(f"{path.name}.lock")))
+        spool = Spool(
+            path,
+            database=describe(settings.database) if database is None else f"database {database.name}",
+            max_bytes=settings.spool_max_mb * MEGABYTE,
+            min_free_bytes=settings.spool_min_free_mb * MEGABYTE,
+        )
+        stack.callback(spool.close)
+        yield spool
+
+
+def patience_of(settings: Settings) -> float:
+    """How long a tick waits for the database before what came of it is kept in the spool, in seconds."""
+    return min(LONGEST_PATIENCE_S, settings.interval_s / 4)
 
 
 def client_for(settings: Settings) -> BinanceClient:

@@ -35,9 +35,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """What came of asking: the outcome for the ledger, and the error behind a failed one."""
+    """What came of asking: the outcome for the ledger, the reply of a stored one, the error behind a failed one."""
 
     outcome: TickOutcome
+    body: bytes | None = None
     error: ExchangeError | None = None
 
 
@@ -65,7 +66,7 @@ def fetch(client: BinanceClient, target: Target, tick: Tick) -> Fetched:
         )
     except ExchangeError as error:
         return Fetched(outcome=failed(target, tick, error), error=error)
-    return Fetched(outcome=stored(target, tick, reply))
+    return Fetched(outcome=stored(target, tick, reply), body=reply.body)
 
 
 def record(recorder: Recorder, outcome: TickOutcome, recorded_at_ms: int) -> bool:

@@ -36,7 +36,7 @@ def test_every_key_has_its_row(key: Key, defaults: Settings) -> None:
     assert variable == f"`COLLECTOR_{key.name.upper().replace('.', '__')}`"
     (shown,) = [line.value for line in defaults.sources if line.key == key.name]
     expected = str(shown).lower() if isinstance(shown, bool) else str(shown)
-    assert default == ("see below" if key.name in {"database", "workers"} else f"`{expected}`")
+    assert default == ("see below" if key.name in {"database", "spool", "workers"} else f"`{expected}`")
     assert len(about) > 20
     if key.secret:
         assert f"`{key.name}_file`" in about

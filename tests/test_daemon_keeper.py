@@ -17,7 +17,7 @@ from collector.binance.wire import parse_user_assets
 from collector.daemon.drain import Drain
 from collector.daemon.keeper import Keeper
 from collector.domain.records import Account
-from collector.domain.ticks import MissReason, TickOutcome, TickRange
+from collector.domain.ticks import MissReason, Outcome, TickOutcome, TickRange
 from collector.errors import DamagedError, DatabaseError
 from collector.storage import accounts
 from collector.storage.record import Recorder
@@ -66,6 +66,15 @@ class Kept:
         self.recorder = writer
         self.clock = Clock()
         self.keeper = Keeper(writer, spool, now_ms=self.clock)
+
+    def aside(self, outcome: TickOutcome, reply: bytes | None = None) -> bool:
+        """Keep what came of a tick; whether it had to be kept aside."""
+        return self.keeper.tick(outcome, reply).spooled
+
+    def miss(self, account: Account, ticks: TickRange, reason: MissReason) -> bool:
+        """Keep that ticks were missed; whether it had to be kept aside."""
+        told = replace(failed(account, ticks.last_due_at), outcome=Outcome.MISSED, reason=reason)
+        return self.keeper.missed(told, ticks, reason).spooled
 
     def is_empty(self) -> bool:
         """Whether nothing waits any more."""
@@ -117,21 +126,21 @@ def test_nobody_waits_for_a_database_that_is_away(database_url: str, tmp_path: P
     """What arrives meanwhile is kept, and stored as soon as the database is back, with the time at which that was."""
     with keeping(database_url, tmp_path) as kept:
         account = register(kept.recorder)
-        assert kept.keeper.tick(*came(account, 0, body("1")))
+        assert not kept.aside(*came(account, 0, body("1")))
         with unwritable(database_url):
             started = time.monotonic()
-            assert not kept.keeper.tick(*came(account, 1, body("1.50")))
+            assert kept.aside(*came(account, 1, body("1.50")))
             assert time.monotonic() - started < 5
             started = time.monotonic()
-            assert not kept.keeper.tick(failed(account, T0 + 120))
-            assert not kept.keeper.missed(account.id, account.name, minutes(3, 4), WAITING)
-            assert not kept.keeper.missed(account.id, account.name, minutes(5, 5), WAITING)
-            assert not kept.keeper.tick(*came(account, 6, body("0.00000001")))
+            assert kept.aside(failed(account, T0 + 120))
+            assert kept.miss(account, minutes(3, 4), WAITING)
+            assert kept.miss(account, minutes(5, 5), WAITING)
+            assert kept.aside(*came(account, 6, body("0.00000001")))
             assert time.monotonic() - started < 1
             assert kept.spool.waiting() == {"main": 4}
             kept.clock.ms += 3_600_000
         kept.is_back()
-        assert kept.keeper.tick(*came(account, 7, body("2")))
+        assert not kept.aside(*came(account, 7, body("2")))
     assert answers(database_url) == [
         (0, "stored", None),
         (1, "stored", None),
@@ -243,7 +252,7 @@ def test_an_entry_that_is_stored_twice_counts_once(
         with unwritable(database_url):
             kept.keeper.tick(*came(account, 0, body("1")))
             kept.keeper.tick(failed(account, T0 + 60))
-            kept.keeper.missed(account.id, account.name, minutes(2, 3), WAITING)
+            kept.miss(account, minutes(2, 3), WAITING)
         with monkeypatch.context() as patched:
             patched.setattr(Spool, "done", _killed)
             drain = Drain(kept.recorder, kept.spool, now_ms=kept.clock)
@@ -280,9 +289,9 @@ def test_a_row_that_the_database_refuses_blocks_nobody(database_url: str, tmp_pa
     forbid(database_url, "EVIL")
     with keeping(database_url, tmp_path) as kept:
         account = register(kept.recorder)
-        assert not kept.keeper.tick(*came(account, 0, body("66.6", "EVIL")))
-        kept.is_back()
-        assert kept.keeper.tick(*came(account, 1, body("1")))
+        told = kept.keeper.tick(*came(account, 0, body("66.6", "EVIL")))
+        assert (told.outcome, told.reason, told.snapshot, told.spooled) == ("failed", "bad_reply", None, False)
+        assert not kept.aside(*came(account, 1, body("1")))
         with unwritable(database_url):
             kept.keeper.tick(*came(account, 2, body("66.6", "EVIL")))
             kept.keeper.tick(*came(account, 3, body("1")))
@@ -292,6 +301,8 @@ def test_a_row_that_the_database_refuses_blocks_nobody(database_url: str, tmp_pa
     kept_aside = quarantine(tmp_path)
     assert [reply for reply, _ in kept_aside] == [body("66.6", "EVIL")] * 2
     assert not [why for _, why in kept_aside if "66" in why]
+    details = ask(database_url, "SELECT detail FROM tick WHERE outcome = 'failed' ORDER BY due_at")
+    assert details[0] == details[1]
 
 
 def forbid(url: str, asset: str) -> None:
@@ -310,7 +321,7 @@ def test_a_refused_failure_is_kept_aside_too(database_url: str, tmp_path: Path) 
         kept.keeper.tick(failed(account, T0, interval_s=100_000))
         until("it in quarantine", lambda: quarantine(tmp_path))
         kept.is_back()
-        assert kept.keeper.tick(*came(account, 1, body("1")))
+        assert not kept.aside(*came(account, 1, body("1")))
     assert answers(database_url) == [(1, "stored", None)]
 
 
@@ -340,7 +351,7 @@ def test_a_full_spool_asks_for_nothing_more(database_url: str, tmp_path: Path) -
             assert minute >= 2
             for further in range(minute, minute + 50):
                 assert not kept.keeper.has_room()
-                kept.keeper.missed(account.id, account.name, minutes(further, further), FULL)
+                kept.miss(account, minutes(further, further), FULL)
             assert kept.spool.waiting() == {"main": minute + 1}
         kept.is_back()
         assert kept.keeper.has_room()
@@ -354,12 +365,12 @@ def test_what_neither_database_nor_spool_takes_waits_in_memory(database_url: str
         account, other = register(kept.recorder), register(kept.recorder, "other")
         kept.spool._connection.execute("PRAGMA max_page_count = 10")
         with unwritable(database_url):
-            assert not kept.keeper.tick(*came(account, 0, body("1") + b" " * 100_000))
+            assert kept.aside(*came(account, 0, body("1") + b" " * 100_000))
             assert not kept.keeper.has_room()
-            kept.keeper.missed(other.id, "other", minutes(0, 0), FULL)
+            kept.miss(other, minutes(0, 0), FULL)
             for minute in range(1, 9):
-                kept.keeper.missed(account.id, "main", minutes(minute, minute), FULL)
-            kept.keeper.missed(other.id, "other", minutes(1, 1), FULL)
+                kept.miss(account, minutes(minute, minute), FULL)
+            kept.miss(other, minutes(1, 1), FULL)
             assert len(kept.keeper._held) == 3
         kept.is_back()
         assert kept.keeper.has_room()
@@ -411,7 +422,7 @@ def test_a_note_that_is_refused_holds_nothing_up(database_url: str, tmp_path: Pa
             ),
         )
         kept.is_back()
-        assert kept.keeper.tick(*came(account, 1, body("1")))
+        assert not kept.aside(*came(account, 1, body("1")))
 
 
 def test_many_threads_and_outages_lose_and_double_nothing(database_url: str, tmp_path: Path) -> None:
@@ -466,7 +477,7 @@ def test_a_damaged_file_is_told_and_left_alone(sqlite_template: Path, tmp_path: 
         first, last = (0, 100) if damage == "header" else (page, len(content))
         content[first:last] = b"\xaa" * (last - first)
         file.write_bytes(content)
-        assert not kept.keeper.tick(*came(account, 200, body("1")))
+        assert kept.aside(*came(account, 200, body("1")))
         assert isinstance(kept.keeper.damage, DamagedError)
         words = "file is not a database" if damage == "header" else "database disk image is malformed"
         assert words in str(kept.keeper.damage)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
+from collector.daemon import keeper
 from collector.daemon import runner as module
 from collector.daemon.runner import AccountRunner
 from collector.domain.records import Wait
@@ -39,8 +40,8 @@ def two(database_url: str) -> Iterator[World]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempts to write follow each other at once."""
-    monkeypatch.setattr(module, "FIRST_PATIENCE_S", 0.01)
-    monkeypatch.setattr(module, "LONGEST_PATIENCE_S", 0.02)
+    monkeypatch.setattr(keeper, "FIRST_PATIENCE_S", 0.01)
+    monkeypatch.setattr(keeper, "LONGEST_PATIENCE_S", 0.02)
 
 
 def error(code: int, **told: object) -> Fault:
@@ -183,47 +184,52 @@ def test_an_account_that_hangs_delays_no_other(two: World) -> None:
     assert [words(outcome) for outcome in two.seen][1:] == ["acct-0001 failed (aborted)"]
 
 
-def test_a_database_that_comes_back_loses_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """What was fetched is kept until it is written; what came due meanwhile and could not be asked is missed."""
+def test_a_database_that_is_away_costs_no_tick(caplog: pytest.LogCaptureFixture) -> None:
+    """Asking goes on; what was received waits in the spool, and is in the ledger when the database is back."""
     with PostgresServer() as server:
         url = server.url(server.create_database())
         upgrade(url)
         with world(url, accounts=2) as both:
-            first, second = both.add(0), both.add(1)
+            both.add(0)
+            both.add(1)
             assert sorted(both.tick()) == ["acct-0001 stored", "acct-0002 stored"]
             server.stop("immediate")
-            both.clocks.run(60)
-            both.start(first.due(T0 + 60, 60, both.clocks()))
-            until(lambda: "acct-0001 can't be written, trying again in 0.0 s: database t_" in caplog.text)
-            both.clocks.run(60)
-            both.start(first.due(T0 + 120, 60, both.clocks()), second.due(T0 + 120, 60, both.clocks()))
-            until(lambda: "acct-0002 can't be written" in caplog.text)
-            both.clocks.run(65)
-            assert len(both.seen) == 2
+            for _ in range(2):
+                both.clocks.run(60)
+                assert sorted(both.tick()) == ["acct-0001 stored", "acct-0002 stored"]
+            assert [outcome.spooled for outcome in both.seen] == [False] * 2 + [True] * 4
+            assert caplog.text.count("what arrives is kept in the spool") == 1
             server.start()
-            both.finish()
-            assert both.tick(first, due_at=T0 + 180) == ["acct-0001 stored"]
+            both.caught_up()
+            assert "the database can be written again: 4 answers came from the spool" in caplog.text
+            both.clocks.run(60)
+            both.tick()
+            assert [outcome.spooled for outcome in both.seen[6:]] == [False] * 2
             assert both.ledger() == [
-                ("acct-0001", "+0", "stored"),
-                ("acct-0001", "+60", "stored"),
-                ("acct-0001", "+120..120", "missed", "overrun"),
-                ("acct-0001", "+180", "stored"),
-                ("acct-0002", "+0", "stored"),
-                ("acct-0002", "+120", "stored"),
+                (name, f"+{at}", "stored") for name in ("acct-0001", "acct-0002") for at in (0, 60, 120, 180)
             ]
     assert "postgres@" not in caplog.text
 
 
-def test_a_daemon_that_ends_without_its_database_gives_up(one: World, caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody waits for ever: what was not written is answered for at the next start."""
-    runner = one.add()
+def test_a_full_spool_is_the_reason_when_nothing_is_asked(one: World) -> None:
+    """What could be kept nowhere is not asked for, and the ledger says so later."""
+    one.add()
+    one.shared.keeper._spool._max_bytes = 1
     ask(one.url, "ALTER TABLE tick RENAME TO gone")
-    one.start(runner.due(T0, 60, one.clocks()))
-    until(lambda: "main can't be written" in caplog.text)
-    one.pool.stop()
-    one.shared.stopping.set()
-    one.finish()
-    assert one.seen == []
+    assert one.tick() == ["main stored"]
+    for _ in range(3):
+        one.clocks.run(60)
+        assert one.tick() == ["main missed (spool_full)"]
+    ask(one.url, "ALTER TABLE gone RENAME TO tick")
+    one.caught_up()
+    one.clocks.run(60)
+    assert one.tick() == ["main stored"]
+    assert one.ledger() == [
+        ("main", "+0", "stored"),
+        ("main", "+60..180", "missed", "spool_full"),
+        ("main", "+240", "stored"),
+    ]
+    assert one.asked() == 2
 
 
 def test_a_reply_that_the_database_refuses_for_good_is_failed_and_told(
@@ -236,9 +242,8 @@ def test_a_reply_that_the_database_refuses_for_good_is_failed_and_told(
         table = "ALTER TABLE balance ADD CONSTRAINT bug CHECK (asset = 'NONE')"
     ask(one.url, table)
     assert one.tick() == ["main failed (bad_reply)"]
-    assert one.seen[0].detail == "the reply could not be stored: this is a bug, and the log says more"
+    assert str(one.seen[0].detail).startswith("the reply could not be stored and is in quarantine: database ")
     assert "account main: this is a bug, please report it" in caplog.text
-    assert "UnstorableError" in caplog.text
     amounts = [row["free"] for row in one.exchange.truth("main", T0 * 1000) if len(row["free"]) > 5]
     assert amounts
     assert not [amount for amount in amounts if amount in caplog.text]
@@ -261,7 +266,21 @@ def test_a_range_that_the_database_refuses_for_good_blocks_nothing(
     one.start(runner.passed_over(ticks, MissReason.OVERRUN), runner.due(T0, 60, one.clocks()))
     one.finish()
     assert one.ledger() == [("main", "+0", "stored")]
-    assert "a job failed: this is a bug" in caplog.text
+    assert "account main: this is a bug, please report it" in caplog.text
+
+
+def test_a_bug_while_a_reply_is_handled_costs_one_tick(
+    one: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tick has its answer all the same, and the log has what is needed to mend it."""
+    one.add()
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "fetch", lambda *_: 1 / 0)
+        assert one.tick() == ["main failed (bad_reply)"]
+    assert one.seen[0].detail == "the reply could not be stored: this is a bug, and the log says more"
+    assert "ZeroDivisionError" in caplog.text
+    one.clocks.run(60)
+    assert one.tick() == ["main stored"]
 
 
 # -- what failures mean for the next tick
@@ -381,21 +400,21 @@ def test_the_longer_of_two_waits_is_what_the_database_keeps(one: World) -> None:
     assert ask(one.url, "SELECT reason FROM wait") == [("banned",)]
 
 
-def test_a_ban_holds_at_once_while_the_database_is_away(two: World, caplog: pytest.LogCaptureFixture) -> None:
-    """The next request may not wait for the record of the last one."""
+def test_a_ban_holds_at_once_while_the_database_is_away(two: World) -> None:
+    """The next request may not wait for the record of the last one; the record comes when the database does."""
     banned, other = two.add(0), two.add(1)
     two.exchange.script(Fault(kind="error", path=USER_ASSET, status=418, code=-1003, retry_after="600", last=1))
     ask(two.url, "ALTER TABLE tick RENAME TO gone")
-    two.start(banned.due(T0, 60, two.clocks()))
-    until(lambda: "acct-0001 can't be written" in caplog.text)
-    two.start(other.due(T0, 60, two.clocks()))
-    until(lambda: len(other._jobs) == 0 or "acct-0002 can't be written" in caplog.text)
+    assert two.tick(banned) == ["acct-0001 failed (banned)"]
+    assert two.tick(other) == ["acct-0002 missed (waiting)"]
+    assert ask(two.url, "SELECT scope FROM wait") == []
     ask(two.url, "ALTER TABLE gone RENAME TO tick")
-    two.finish()
+    two.caught_up()
     assert two.ledger() == [
         ("acct-0001", "+0", "failed", "banned"),
         ("acct-0002", "+0..0", "missed", "waiting"),
     ]
+    assert ask(two.url, "SELECT scope FROM wait") == [("ip",)]
     assert two.asked() == 1
 
 

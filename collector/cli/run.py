@@ -56,7 +56,15 @@ def _stop_early(*_: object) -> NoReturn:
 
 
 def _collect(settings: Settings) -> None:
-    from collector.bootstrap import now_ms, open_services, program_version, ready_database, targets
+    from collector.bootstrap import (
+        now_ms,
+        open_services,
+        open_spool,
+        patience_of,
+        program_version,
+        ready_database,
+        targets,
+    )
     from collector.daemon.service import Daemon
     from collector.storage.lock import lock_for
 
@@ -66,12 +74,17 @@ def _collect(settings: Settings) -> None:
         done = ready_database(settings)
         if done is not None:
             log.info("%s", done)
-        with open_services(settings) as services:
+        with open_services(settings, patience_s=patience_of(settings)) as services, open_spool(settings) as spool:
             collected = targets(services, instant_ms=now_ms())
             _check(services, collected)
             address = os.environ.get("NOTIFY_SOCKET")
             Daemon(
-                services=services, targets=collected, lock=lock, version=program_version(), notify_socket=address
+                services=services,
+                targets=collected,
+                spool=spool,
+                lock=lock,
+                version=program_version(),
+                notify_socket=address,
             ).run()
     finally:
         lock.release()

@@ -45,6 +45,11 @@ def workers(number: int) -> int:
     return _within(number, 1, 256)
 
 
+def megabytes(number: int) -> int:
+    """Millions of bytes."""
+    return _within(number, 1, 1_000_000)
+
+
 def recv_window(number: int) -> int:
     """Milliseconds; Binance accepts at most 60000."""
     return _within(number, 1, 60_000)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 SQLITE = "sqlite:///"
 POSTGRES = "postgresql+psycopg://"
@@ -43,7 +44,7 @@ def normal_url(text: str, base: Path) -> str:
     if match is None:
         if _LIKE_A_URL.search(text):
             raise ValueError("must be a path, sqlite:///FILE or postgresql://USER@HOST/NAME, without quotes around it")
-        return sqlite_url(_absolute(text, base))
+        return sqlite_url(file_at(text, base))
     if match["slashes"] is None:
         raise ValueError(
             "must be a path, sqlite:///FILE or postgresql://USER@HOST/NAME; after the first colon, // is missing"
@@ -54,6 +55,23 @@ def normal_url(text: str, base: Path) -> str:
 def sqlite_url(path: Path) -> str:
     """The URL of an SQLite file."""
     return SQLITE + quote(str(path))
+
+
+def spool_of(url: str, folder: Path) -> Path:
+    """Where the spool of a database (as `normal_url` gives it) lies: beside an SQLite file, else in this folder.
+
+    There its name tells the databases of different servers apart, whoever logs in and with whatever options.
+    """
+    if not url.startswith(POSTGRES):
+        path = Path(os.path.realpath(unquote(url.removeprefix(SQLITE))))  # through a link it is found too
+        return path.with_name(f"{path.name}.spool")
+    match = _POSTGRES_REST.fullmatch(url.removeprefix(POSTGRES))
+    said = {} if match is None else match.groupdict(default="")
+    name = unquote(said.get("name", ""))
+    several = sorted(value for key, value in parse_qsl(said.get("query", "")) if key in {"host", "port"})
+    identity = "\0".join([said.get("host", ""), said.get("port", ""), *several, name])
+    digest = hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:12]
+    return folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)[:40]}-{digest}.spool"
 
 
 def masked_url(url: str) -> str:
@@ -93,10 +111,11 @@ def _sqlite_path(rest: str, base: Path) -> Path:
         raise ValueError(
             "must have three slashes before a relative SQLite path (sqlite:///FILE) and four before an absolute one"
         )
-    return _absolute(unquote(path[1:]), base)
+    return file_at(unquote(path[1:]), base)
 
 
-def _absolute(path: str, base: Path) -> Path:
+def file_at(path: str, base: Path) -> Path:
+    """The file of this name, from `base` if it is relative. ValueError holds what is wrong with it."""
     if path in {"", ":memory:"}:
         raise ValueError("must name a file: a database in memory would be lost with the process")
     if path.endswith("/") or "\0" in path:

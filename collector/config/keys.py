@@ -28,6 +28,21 @@ class Key:
 PLAIN_KEYS = (
     Key(name="interval", kind=str, check=checks.interval, default="5m", about="how often every account is asked"),
     Key(name="database", kind=str, check=str, secret=True, about="where the snapshots are kept: a file or a URL"),
+    Key(name="spool", kind=str, check=str, about="where replies wait while the database is away: a file"),
+    Key(
+        name="spool_max_mb",
+        kind=int,
+        check=checks.megabytes,
+        default=256,
+        about="how many megabytes may wait there before nothing more is asked for",
+    ),
+    Key(
+        name="spool_min_free_mb",
+        kind=int,
+        check=checks.megabytes,
+        default=64,
+        about="how many megabytes of its disk stay free for others",
+    ),
     Key(name="log_level", kind=str, check=checks.log_level, default="info", about="how much is logged"),
     Key(
         name="workers",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from collector.config import checks
-from collector.config.database import holds_password, masked_url, normal_url, sqlite_url
+from collector.config.database import file_at, holds_password, masked_url, normal_url, spool_of, sqlite_url
 from collector.config.keys import ACCOUNT_KEYS, MAIN_ACCOUNT, MAIN_VARIABLES, PLAIN_KEYS, Key
 from collector.config.secretfiles import exposure, locate, read_secret
 from collector.config.sources import (
@@ -77,10 +77,11 @@ class Resolver:
         accounts = tuple(self._account(name) for name in self.names) if with_accounts else ()
         workers = min(MAX_DEFAULT_WORKERS, max(1, len(accounts)))
         defaults = {"database": sqlite_url(self.default_database), "workers": workers}
-        plain = {
-            key.name: self._plain(key, key.default if key.default is not None else defaults[key.name])
-            for key in PLAIN_KEYS
-        }
+        plain: dict[str, Any] = {}
+        for key in PLAIN_KEYS:
+            if key.name == "spool":
+                defaults["spool"] = str(spool_of(plain["database"], self.default_database.parent))
+            plain[key.name] = self._plain(key, key.default if key.default is not None else defaults[key.name])
         binance = BinanceSettings(
             **{name.removeprefix("binance."): v for name, v in plain.items() if name.startswith("binance.")}
         )
@@ -89,6 +90,9 @@ class Resolver:
             interval_s=plain["interval"],
             database=plain["database"],
             database_shown=masked_url(plain["database"]),
+            spool=Path(plain["spool"]),
+            spool_max_mb=plain["spool_max_mb"],
+            spool_min_free_mb=plain["spool_min_free_mb"],
             log_level=plain["log_level"],
             workers=plain["workers"],
             accounts=accounts,
@@ -170,7 +174,9 @@ class Resolver:
             raise ValueError(f"names {path}, whose text {e}") from None
 
     def _checked(self, value: Any, given: Given, key: Key) -> Any:
-        return normal_url(value, given.base) if key.name == "database" else key.check(value)
+        if key.name == "database":
+            return normal_url(value, given.base)
+        return str(file_at(value, given.base)) if key.name == "spool" else key.check(value)
 
     def _path(self, given: Given) -> Path:
         return locate(str(given.value).strip(), given.base, self.credentials)

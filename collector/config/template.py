@@ -14,6 +14,7 @@ from collector.errors import ConfigError, UsageError
 _REQUIRED = {"api_key": f"{PLACEHOLDER}THE-API-KEY", "api_secret": f"{PLACEHOLDER}THE-SECRET-KEY"}
 _EXAMPLES: dict[str, str | int | bool] = {
     "database": "collector.db",
+    "spool": "collector.db.spool",
     "workers": 4,
     "private_key_file": "main.pem",
     "passphrase_file": "main.passphrase",

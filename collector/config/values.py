@@ -71,13 +71,17 @@ class SourceLine:
 class Settings:
     """Everything that can be configured.
 
-    `database` is a URL for SQLAlchemy and may hold a password: show `database_shown` instead. `warnings` are sentences
-    that the user should read once. `config_file` is the TOML file that was read, if any.
+    `database` is a URL for SQLAlchemy and may hold a password: show `database_shown` instead. `spool` is the file for
+    replies while the database is away. `warnings` are sentences that the user should read once. `config_file` is the
+    TOML file that was read, if any.
     """
 
     interval_s: int
     database: str = field(repr=False)
     database_shown: str
+    spool: Path
+    spool_max_mb: int = 256
+    spool_min_free_mb: int = 64
     log_level: str
     workers: int
     accounts: tuple[AccountSettings, ...]

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from collector.binance.wire import parse_user_assets
 from collector.domain.ticks import FailReason, MissReason, Outcome, TickOutcome, TickRange
 from collector.storage.spool import Entry
 
 
-def entry_of(outcome: TickOutcome, body: bytes | None, *, interval_s: int, now_ms: int) -> Entry:
-    """What came of one tick; `body` is the reply behind a stored one."""
+def entry_of(outcome: TickOutcome, body: bytes | None, *, now_ms: int) -> Entry:
+    """What came of one tick of the grid; `body` is the reply behind a stored one."""
+    assert outcome.interval_s is not None  # noqa: S101 - a manual snapshot is never kept aside
     return Entry(
         account=outcome.account,
         outcome=str(outcome.outcome),
         reason=None if outcome.reason is None else str(outcome.reason),
         due_at=outcome.due_at,
         last_due_at=outcome.due_at,
-        interval_s=interval_s,
+        interval_s=outcome.interval_s,
         http_status=outcome.http_status,
         code=outcome.code,
         detail=outcome.detail,
@@ -45,9 +48,14 @@ def range_entry(account: str, ticks: TickRange, reason: MissReason, *, now_ms: i
 
 def outcome_of(entry: Entry, account_id: int) -> TickOutcome:
     """What came of the tick; the reply is read again. Raises ExchangeError when it can't be."""
-    snapshot = None
-    if entry.body is not None:
-        snapshot = parse_user_assets(entry.body, btc_requested=bool(entry.btc_requested))
+    told = told_of(entry, account_id)
+    if entry.body is None:
+        return told
+    return replace(told, snapshot=parse_user_assets(entry.body, btc_requested=bool(entry.btc_requested)))
+
+
+def told_of(entry: Entry, account_id: int) -> TickOutcome:
+    """What came of the tick, but for the snapshot."""
     return TickOutcome(
         account_id=account_id,
         account=entry.account,
@@ -63,7 +71,17 @@ def outcome_of(entry: Entry, account_id: int) -> TickOutcome:
         received_at_ms=entry.received_at_ms,
         clock_offset_ms=entry.clock_offset_ms,
         weight_used=entry.weight_used,
-        snapshot=snapshot,
+    )
+
+
+def bad_reply(outcome: TickOutcome, why: str) -> TickOutcome:
+    """The failed tick that stands in the ledger for a reply which is in quarantine."""
+    return replace(
+        outcome,
+        outcome=Outcome.FAILED,
+        reason=FailReason.BAD_REPLY,
+        detail=f"the reply could not be stored and is in quarantine: {why}",
+        snapshot=None,
     )
 
 

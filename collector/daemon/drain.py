@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from collector.daemon.aside import outcome_of, range_of
-from collector.domain.ticks import FailReason, MissReason, Outcome, TickOutcome
+from collector.daemon.aside import bad_reply, entry_of, outcome_of, range_of, told_of
+from collector.domain.ticks import MissReason, Outcome, TickOutcome
 from collector.errors import UnstorableError
 from collector.storage.accounts import find
 from collector.storage.record import Recorder
@@ -63,15 +63,11 @@ class Drain:
 
     def _refuse(self, entry: Entry, why: str) -> None:
         log.error("account %s: what came of a tick can't be stored and is kept in quarantine: %s", entry.account, why)
-        instead = bad_reply(entry, why) if entry.outcome == Outcome.STORED and entry.account in self._ids else None
-        self._spool.refuse(entry, why, instead=instead, now_ms=self._now_ms())
-
-
-def bad_reply(entry: Entry, why: str) -> Entry:
-    """The failed tick that stands in the ledger for a reply which is in quarantine."""
-    detail = f"the reply could not be stored and is in quarantine: {why}"
-    reason = str(FailReason.BAD_REPLY)
-    return replace(entry, outcome=str(Outcome.FAILED), reason=reason, detail=detail, body=None, btc_requested=None)
+        now_ms, instead = self._now_ms(), None
+        if entry.outcome == Outcome.STORED and entry.account in self._ids:
+            failed = bad_reply(told_of(entry, self._ids[entry.account]), why)
+            instead = replace(entry_of(failed, None, now_ms=entry.spooled_at_ms), id=entry.id)
+        self._spool.refuse(entry, why, instead=instead, now_ms=now_ms)
 
 
 def _read(entry: Entry, account_id: int) -> TickOutcome:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from collector.collect import record
-from collector.daemon.aside import entry_of, range_entry
+from collector.daemon.aside import bad_reply, entry_of, range_entry
 from collector.daemon.drain import Drain
 from collector.domain.ticks import MissReason, Outcome, TickOutcome, TickRange
 from collector.errors import DamagedError, DatabaseError, UnstorableError
@@ -71,21 +71,26 @@ class Keeper:
         except DatabaseError:
             return False
 
-    def tick(self, outcome: TickOutcome, body: bytes | None = None) -> bool:
-        """Keep what came of a tick of the grid; `body` is the reply. False when it was put aside."""
-        interval_s = outcome.interval_s
-        assert interval_s is not None  # noqa: S101 - manual snapshots are not the daemon's
-        return self._keep(
-            lambda: record(self._recorder, outcome, self._now_ms()),
-            lambda: entry_of(outcome, body, interval_s=interval_s, now_ms=self._now_ms()),
-        )
+    def tick(self, outcome: TickOutcome, body: bytes | None = None) -> TickOutcome:
+        """Keep what came of a tick of the grid; `body` is the reply. Returns what the ledger says, or will say."""
+        entry = entry_of(outcome, body, now_ms=self._now_ms())
+        try:
+            direct = self._keep(lambda: record(self._recorder, outcome, self._now_ms()), entry)
+        except UnstorableError as error:
+            self._refuse(entry, str(error))
+            stored = outcome.outcome is Outcome.STORED
+            return self.tick(bad_reply(outcome, str(error))) if stored else outcome
+        return outcome if direct else replace(outcome, spooled=True)
 
-    def missed(self, account_id: int, account: str, ticks: TickRange, reason: MissReason) -> bool:
-        """Keep that no request left for these ticks. False when it was put aside."""
-        return self._keep(
-            lambda: self._recorder.record_missed(account_id, ticks, reason),
-            lambda: range_entry(account, ticks, reason, now_ms=self._now_ms()),
-        )
+    def missed(self, outcome: TickOutcome, ticks: TickRange, reason: MissReason) -> TickOutcome:
+        """Keep that no request left for these ticks; `outcome` is what is told of them."""
+        entry = range_entry(outcome.account, ticks, reason, now_ms=self._now_ms())
+        try:
+            direct = self._keep(lambda: self._recorder.record_missed(outcome.account_id, ticks, reason), entry)
+        except UnstorableError as error:
+            self._refuse(entry, str(error))
+            return outcome
+        return outcome if direct else replace(outcome, spooled=True)
 
     def note(self, key: str, write: Write) -> None:
         """Write something that is no answer; of those with the same key that had to wait only the last one counts."""
@@ -99,17 +104,27 @@ class Keeper:
                     return
             self._notes[key] = write
 
-    def _keep(self, write: Write, entry: Callable[[], Entry]) -> bool:
+    def _keep(self, write: Write, entry: Entry) -> bool:
+        """True when it is in the database; raises UnstorableError when it can never be."""
         with self._lock:
             if not self._aside:
                 try:
                     write()
+                except UnstorableError:
+                    raise
                 except DatabaseError as error:
                     self._put_all_aside(error)
                 else:
                     return True
-            self._put_aside(entry())
+            self._put_aside(entry)
             return False
+
+    def _refuse(self, entry: Entry, why: str) -> None:
+        log.error("account %s: this is a bug, please report it: %s", entry.account, why)
+        try:
+            self._spool.refuse(entry, why, instead=None, now_ms=self._now_ms())
+        except DatabaseError as error:
+            log.error("the reply could not even be kept in quarantine: %s", error)
 
     # -- aside
 

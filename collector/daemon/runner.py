@@ -12,22 +12,19 @@ from dataclasses import dataclass
 from collector.binance.client import BinanceClient
 from collector.binance.faults import fault_of
 from collector.binance.standing import Standing, account_scope, after_failure, standing_of, wait_after, why_not_now
-from collector.collect import Fetched, Target, Tick, fetch, record, unusable
+from collector.collect import Fetched, Target, Tick, fetch, unusable
 from collector.daemon.clock import Reading, why_lost
+from collector.daemon.keeper import Keeper, Write
 from collector.daemon.pool import DelayedPool, Start
 from collector.daemon.waits import Waits
 from collector.domain.ticks import MissReason, Outcome, TickOutcome, TickRange, deadline_ms
-from collector.errors import DatabaseError, UnstorableError
 from collector.storage.accounts import note_stop
 from collector.storage.record import Recorder
 
 log = logging.getLogger(__name__)
 
-FIRST_PATIENCE_S = 0.2
-LONGEST_PATIENCE_S = 15.0
-"""How long to wait between attempts to write to a database that can't be reached."""
-
-Write = Callable[[], object]
+Note = tuple[str, Write]
+"""What has to be written beside an answer; of those with the same name only the last one counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +33,9 @@ class Shared:
 
     client: BinanceClient
     recorder: Recorder
+    keeper: Keeper
     pool: DelayedPool
     waits: Waits
-    stopping: threading.Event
     clocks: Callable[[], Reading]
     observe: Callable[[TickOutcome], None]
 
@@ -96,7 +93,7 @@ class AccountRunner:
             return
         try:
             self._ask(tick)
-        except Exception:  # a bug, or a reply that the database refuses for good: the tick has to have its answer
+        except Exception:  # a bug: the tick has to have its answer all the same
             log.exception("account %s: this is a bug, please report it", self.target.account.name)
             self._keep(unusable(self.target, tick))
 
@@ -107,58 +104,35 @@ class AccountRunner:
         if now.wall_ms >= tick.deadline_ms:
             return why_lost(since, now)
         waits = self._shared.waits.of(account_scope(self.target.account.name))
-        return why_not_now(self._standing, waits, now.wall_ms)
+        reason = why_not_now(self._standing, waits, now.wall_ms)
+        return MissReason.SPOOL_FULL if reason is None and not self._shared.keeper.has_room() else reason
 
     def _ask(self, tick: Tick) -> None:
         fetched = fetch(self._shared.client, self.target, tick)
         # At once: others must not go on asking while the database keeps this account waiting.
         notes = list(self._react(fetched))
-        if self._keep(fetched.outcome):
-            for note in notes:
-                self._persist(note)
+        self._keep(fetched.outcome, fetched.body)
+        for name, write in notes:
+            self._shared.keeper.note(name, write)
 
     def _miss(self, ticks: TickRange, reason: MissReason) -> None:
-        recorder, account = self._shared.recorder, self.target.account
-        if self._persist(lambda: recorder.record_missed(account.id, ticks, reason)):
-            newest = TickOutcome(
-                account_id=account.id,
-                account=account.name,
-                due_at=ticks.last_due_at,
-                interval_s=ticks.interval_s,
-                outcome=Outcome.MISSED,
-                reason=reason,
-                detail=None if ticks.ticks == 1 else f"{ticks.ticks} ticks",
-            )
-            self._shared.observe(newest)
+        newest = TickOutcome(
+            account_id=self.target.account.id,
+            account=self.target.account.name,
+            due_at=ticks.last_due_at,
+            interval_s=ticks.interval_s,
+            outcome=Outcome.MISSED,
+            reason=reason,
+            detail=None if ticks.ticks == 1 else f"{ticks.ticks} ticks",
+        )
+        self._shared.observe(self._shared.keeper.missed(newest, ticks, reason))
 
-    def _keep(self, outcome: TickOutcome) -> bool:
-        kept = self._persist(lambda: record(self._shared.recorder, outcome, self._now_ms()))
-        if kept:
-            self._shared.observe(outcome)
-        return kept
-
-    def _persist(self, write: Write) -> bool:
-        """Write, as often as it takes; False only when the daemon ends before the database is back.
-
-        Raises UnstorableError when another attempt would end alike.
-        """
-        patience = FIRST_PATIENCE_S
-        while True:
-            try:
-                write()
-            except UnstorableError:
-                raise
-            except DatabaseError as error:
-                log.error("%s can't be written, trying again in %.1f s: %s", self.target.account.name, patience, error)
-                if self._shared.stopping.wait(patience):
-                    return False
-                patience = min(2 * patience, LONGEST_PATIENCE_S)
-            else:
-                return True
+    def _keep(self, outcome: TickOutcome, body: bytes | None = None) -> None:
+        self._shared.observe(self._shared.keeper.tick(outcome, body))
 
     # -- what it means for the next one
 
-    def _react(self, fetched: Fetched) -> Iterator[Write]:
+    def _react(self, fetched: Fetched) -> Iterator[Note]:
         """Change how the account stands; gives what has to be written about it."""
         before, now = self._standing, self._now_ms()
         if fetched.outcome.outcome is Outcome.STORED:
@@ -168,9 +142,9 @@ class AccountRunner:
             yield from self._change(before, after_failure(before, fault, now))
             wait = wait_after(self.target.account.name, self._standing, fault, fetched.error, now)
             if wait is not None and self._shared.waits.hold(wait):
-                yield lambda: self._shared.waits.keep(wait.scope)
+                yield f"wait of {wait.scope}", lambda: self._shared.waits.keep(wait.scope)
 
-    def _change(self, before: Standing, after: Standing) -> Iterator[Write]:
+    def _change(self, before: Standing, after: Standing) -> Iterator[Note]:
         self._standing = after
         name = self.target.account.name
         if after.stopped and not before.stopped:
@@ -182,7 +156,7 @@ class AccountRunner:
         elif before.stopped and not after.stopped:
             log.warning("account %s goes on: its key works again", name)
         if before.stopped != after.stopped or before.probe_at_ms != after.probe_at_ms:
-            yield lambda: self._note(after)
+            yield f"standing of {name}", lambda: self._note(after)
 
     def _note(self, standing: Standing) -> None:
         with self._shared.recorder.transaction() as connection:

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from queue import Empty, SimpleQueue
 from collector.bootstrap import Services
 from collector.collect import Target
 from collector.daemon.clock import Reading, read_clocks, step_ms, suspended_ms
+from collector.daemon.keeper import Keeper
 from collector.daemon.metronome import Beat, Metronome
 from collector.daemon.notify import notify
 from collector.daemon.offsets import ClockKeeper
@@ -27,13 +27,17 @@ from collector.domain.ticks import TickRange, due_at_or_after
 from collector.errors import DatabaseError, LockedError
 from collector.storage.accounts import every_account, note_run, note_run_end, open_ledger
 from collector.storage.lock import DatabaseLock
+from collector.storage.spool import Spool
 
 log = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 GRACE_S = 3.0
-AFTER_ABORT_S = 1.0
+AFTER_ABORT_S = 0.5
+KEEP_END_S = 0.2
 NOTE_END_S = 0.5
+CUT_OFF_AFTER_S = 10.0
+"""How long a transaction may take before its connection is cut: far beyond every time-out that a server obeys."""
 WATCH_EVERY_S = 1.0
 CHECK_LOCK_EVERY_S = 15.0
 NOTICEABLE_STEP_MS = 500
@@ -45,6 +49,7 @@ class Daemon:
 
     services: Services
     targets: Sequence[Target]
+    spool: Spool
     lock: DatabaseLock
     version: str
     notify_socket: str | None = None
@@ -54,33 +59,46 @@ class Daemon:
     _lock_lost: LockedError | None = None
 
     def run(self) -> None:
-        """Collect until a signal comes. Raises DatabaseError while it starts, LockedError when the lock is lost."""
+        """Collect until a signal comes.
+
+        Raises DatabaseError while it starts, DamagedError when a file turns out to be broken, LockedError when the lock
+        is lost.
+        """
         for number in SIGNALS:
             # It only leaves a note, whatever thread or moment the signal meets: a second one must not cut off the end.
             signal.signal(number, lambda number, _: self._received.put(number))
+        keeper = Keeper(self.services.recorder, self.spool, now_ms=lambda: self.clocks().wall_ms)
+        self._store_what_was_left(keeper)
         started_ms = self.clocks().wall_ms
         first_due_at = self._open_ledgers(started_ms)
         pool = DelayedPool(self.services.settings.workers)
-        runners = self._runners(pool)
+        runners = self._runners(pool, keeper)
         metronome = Metronome(
             interval_s=self.services.settings.interval_s,
             first_due_at=first_due_at,
             on_beat=lambda beat: self._beat(beat, pool, runners),
             clocks=self.clocks,
         )
-        keeper = ClockKeeper(self.services.client)
+        offsets = ClockKeeper(self.services.client)
         pool.start()
-        metronome.start()
         keeper.start()
+        metronome.start()
+        offsets.start()
         self._announce(first_due_at)
-        self._watch_lock(pool)
+        threading.Thread(target=self._watch_lock, name="lock", daemon=True).start()
         try:
-            self._supervise(metronome, keeper)
+            self._supervise(metronome, offsets, keeper)
         finally:
             notify(self.notify_socket, "STOPPING=1")
             metronome.stop()
-            keeper.stop()
-            self._end(pool, started_ms)
+            offsets.stop()
+            self._end(pool, keeper, started_ms)
+
+    def _store_what_was_left(self, keeper: Keeper) -> None:
+        """Before downtime is written: what an earlier run received has its answer, and was not missed."""
+        stored = keeper.drain(go_on=self._received.empty)
+        if stored:
+            log.warning("%d answers that an earlier run had to keep in the spool are stored now", stored)
 
     def _open_ledgers(self, started_ms: int) -> int:
         """Answer for every tick that was due while nothing ran; returns the first instant of this run."""
@@ -98,16 +116,16 @@ class Daemon:
                 _report_downtime(account.name, lost)
         return due_at_or_after(now_s, interval_s)
 
-    def _runners(self, pool: DelayedPool) -> list[AccountRunner]:
+    def _runners(self, pool: DelayedPool, keeper: Keeper) -> list[AccountRunner]:
         waits = Waits(self.services.recorder)
         waits.load(self.clocks().wall_ms)
         ticklog = TickLog(len(self.targets))
         shared = Shared(
             client=self.services.client,
             recorder=self.services.recorder,
+            keeper=keeper,
             pool=pool,
             waits=waits,
-            stopping=self._stopping,
             clocks=self.clocks,
             observe=ticklog,
         )
@@ -131,15 +149,18 @@ class Daemon:
         log.info("first tick at %s, in %s", instant, _duration(max(0, first_due_at - now // 1000)))
         notify(self.notify_socket, "READY=1")
 
-    def _supervise(self, metronome: Metronome, keeper: ClockKeeper) -> None:
+    def _supervise(self, metronome: Metronome, offsets: ClockKeeper, keeper: Keeper) -> None:
         before = self.clocks()
         while (received := self._signal_within(WATCH_EVERY_S)) is None:
-            if self._lock_lost is not None:
-                raise self._lock_lost
+            for error in (self._lock_lost, keeper.damage):
+                if error is not None:
+                    raise error
+            if self.services.recorder.cut_off(CUT_OFF_AFTER_S):
+                log.error("the database has not answered for %.0f s: its connection is cut", CUT_OFF_AFTER_S)
             now = self.clocks()
             if _clock_moved(before, now):
                 metronome.clock_was_set()
-                keeper.measure_now()
+                offsets.measure_now()
             before = now
         log.info("%s received, ending", signal.Signals(received).name)
 
@@ -149,28 +170,25 @@ class Daemon:
         except Empty:
             return None
 
-    def _watch_lock(self, pool: DelayedPool) -> None:
-        """Look after the lock now and then, in the pool: a database that hangs must not keep a signal waiting."""
-        pool.submit([(time.monotonic() + CHECK_LOCK_EVERY_S, lambda: self._check_lock(pool))])
+    def _watch_lock(self) -> None:
+        """Look after the lock now and then, in a thread: a database that hangs must keep neither signal nor tick."""
+        while not self._stopping.wait(CHECK_LOCK_EVERY_S):
+            try:
+                self.lock.check()
+            except LockedError as error:
+                self._lock_lost = error
+                return
+            except DatabaseError as error:
+                log.warning("can't make sure that no other process collects: %s", error)
 
-    def _check_lock(self, pool: DelayedPool) -> None:
-        try:
-            self.lock.check()
-        except LockedError as error:
-            self._lock_lost = error
-            return
-        except DatabaseError as error:
-            log.warning("can't make sure that no other process collects: %s", error)
-        self._watch_lock(pool)
-
-    def _end(self, pool: DelayedPool, started_ms: int) -> None:
+    def _end(self, pool: DelayedPool, keeper: Keeper, started_ms: int) -> None:
         """Let requests in flight finish for a moment, cut them off then, and leave what came of them in the ledger."""
+        self._stopping.set()
         pool.stop()
         if not pool.wait(GRACE_S):
-            self._stopping.set()
             self.services.client.abort()
             pool.wait(AFTER_ABORT_S)
-        self._stopping.set()
+        keeper.stop(KEEP_END_S)
         noting = threading.Thread(target=self._note_end, args=(started_ms,), daemon=True)
         noting.start()
         noting.join(NOTE_END_S)

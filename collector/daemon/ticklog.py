@@ -40,6 +40,11 @@ class TickLog:
 
 def line_of(outcome: TickOutcome) -> str:
     """One tick of one account in one line; without amounts."""
+    kept = ", kept in the spool" if outcome.spooled else ""
+    return _line(outcome) + kept
+
+
+def _line(outcome: TickOutcome) -> str:
     head = f"{outcome.account} {_instant(outcome.due_at)} {outcome.outcome}"
     if outcome.outcome is Outcome.STORED and outcome.snapshot is not None:
         took = (outcome.received_at_ms or 0) - (outcome.requested_at_ms or 0)

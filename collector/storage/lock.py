@@ -53,6 +53,17 @@ def held(url: str) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def held_file(url: str, path: Path) -> Iterator[None]:
+    """Hold a lock file of a database for a while. Raises LockedError, DatabaseError."""
+    lock = _FileLock(url, path)
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 class _FileLock:
     def __init__(self, url: str, path: Path) -> None:
         self._url = url

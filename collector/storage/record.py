@@ -32,8 +32,9 @@ T = TypeVar("T")
 class Recorder:
     """The one writer of a process: a kept connection behind a lock, one transaction a call."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, try_again_for_s: float = TRY_AGAIN_FOR_S) -> None:
         self._engine = engine
+        self._try_again_for_s = try_again_for_s
         self._lock = threading.Lock()
         self._connection: Connection | None = None
         self._tick = TickUpsert(engine)
@@ -60,7 +61,7 @@ class Recorder:
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Do the work in one transaction, which is done again at once when that may well help. Raises DatabaseError."""
-        deadline = time.monotonic() + TRY_AGAIN_FOR_S
+        deadline = time.monotonic() + self._try_again_for_s
         for pause_s in PAUSES_S:
             try:
                 with self.transaction() as connection:
