@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from collector.domain.ticks import MAX_INTERVAL_S, MIN_INTERVAL_S
 
@@ -38,6 +39,16 @@ def log_level(text: str) -> str:
     if text.lower() not in LOG_LEVELS:
         raise ValueError(f"must be {', '.join(LOG_LEVELS[:-1])} or {LOG_LEVELS[-1]}; it is {text!r}")
     return text.lower()
+
+
+def time_zone(text: str) -> str:
+    """A time zone of the IANA database."""
+    if text != "UTC":
+        try:
+            ZoneInfo(text)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"must be a time zone like Europe/Berlin or UTC; it is {text!r}") from None
+    return text
 
 
 def workers(number: int) -> int:

@@ -43,6 +43,7 @@ PLAIN_KEYS = (
         default=64,
         about="how many megabytes of its disk stay free for others",
     ),
+    Key(name="tz", kind=str, check=checks.time_zone, default="UTC", about="the time zone of days in reports"),
     Key(name="log_level", kind=str, check=checks.log_level, default="info", about="how much is logged"),
     Key(
         name="workers",

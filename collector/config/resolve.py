@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,9 +19,11 @@ from collector.config.sources import (
     from_environment,
     from_flags,
     from_toml,
+    renames_from,
     same_name,
 )
 from collector.config.values import AccountSettings, BinanceSettings, Secret, Settings, SourceLine
+from collector.domain.renames import NO_RENAMES, Renames
 from collector.errors import ConfigError
 
 MAX_DEFAULT_WORKERS = 32
@@ -37,6 +40,7 @@ class Resolver:
         self.credentials = credentials
         self.default_database = default_database
         self.names: list[str] = []
+        self.renames = NO_RENAMES
         self.given: dict[tuple[str | None, str], list[Given]] = {}
         self.lines: list[SourceLine] = []
         self.warnings: dict[str, None] = {}
@@ -44,6 +48,7 @@ class Resolver:
     def gather(self, environ: Mapping[str, str], flags: Mapping[str, str]) -> None:
         """Take in what every source gives."""
         names, toml = from_toml(self.config_file) if self.config_file else ([], [])
+        self.renames = renames_from(self.config_file) if self.config_file else NO_RENAMES
         known: dict[str, str] = {}
         for name in names:
             if known.setdefault(same_name(name), name) != name:
@@ -94,10 +99,12 @@ class Resolver:
             spool_max_mb=plain["spool_max_mb"],
             spool_min_free_mb=plain["spool_min_free_mb"],
             log_level=plain["log_level"],
+            tz=plain["tz"],
             workers=plain["workers"],
             accounts=accounts,
             binance=binance,
             config_file=self.config_file,
+            renames=self._renames(),
             warnings=tuple(self.warnings),
             sources=tuple(sorted(self.lines, key=lambda line: line.key.startswith("accounts."))),
         )
@@ -107,6 +114,12 @@ class Resolver:
         value = self._value(given, key) if given else key.check(default)
         self._note(key.name, _SHOWN[key.name](value) if key.name in _SHOWN else value, given)
         return value
+
+    def _renames(self) -> Renames:
+        for entry in self.renames.entries:
+            shown = f"{entry.old} before {datetime.fromtimestamp(entry.on_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
+            self.lines.append(SourceLine(key=f"rename.{entry.new}", value=shown, source=str(self.config_file)))
+        return self.renames
 
     def _account(self, name: str) -> AccountSettings:
         values: dict[str, Any] = {}

@@ -21,6 +21,8 @@ from collector.config.keys import (
     split_spelling,
     suggestion,
 )
+from collector.config.renames import TABLE, renames_in
+from collector.domain.renames import Renames
 from collector.errors import CollectorError, ConfigError, UsageError
 
 CONFIG_VARIABLE = "COLLECTOR_CONFIG"
@@ -115,6 +117,11 @@ def from_toml(path: Path) -> tuple[list[str], list[Given]]:
     return list(reader.table("accounts")), list(reader.givens())
 
 
+def renames_from(path: Path) -> Renames:
+    """The assets of which a file says that they had another name before."""
+    return renames_in(_TomlReader(path).table(TABLE), path)
+
+
 def same_name(name: str) -> str:
     """What is the same for names that an environment variable can't tell apart."""
     return name.lower().replace("-", "_").replace(".", "_")
@@ -132,8 +139,8 @@ class _TomlReader:
                 yield from self._plain(
                     {f"binance.{inner}": value for inner, value in self.table("binance").items()}, plain
                 )
-            elif word != "accounts":
-                yield from self._plain({word: value}, [*plain, "binance", "accounts"])
+            elif word not in {"accounts", TABLE}:
+                yield from self._plain({word: value}, [*plain, "binance", "accounts", TABLE])
         for name, table in self.table("accounts").items():
             yield from self._account(name, table)
 

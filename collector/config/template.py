@@ -8,6 +8,7 @@ from pathlib import Path
 
 from collector.config.checks import PLACEHOLDER
 from collector.config.keys import ACCOUNT_KEYS, PLAIN_KEYS, Key
+from collector.config.renames import EXAMPLE, TABLE
 from collector.errors import ConfigError, UsageError
 
 # What an account needs is there to be filled in; the rest is off and shows an example.
@@ -65,6 +66,12 @@ def _lines() -> Iterator[str]:
     yield "[accounts.main]"
     for key in ACCOUNT_KEYS:
         yield from _account_lines(key)
+    yield from (
+        "",
+        "# Assets that got another name, and the first day of the new one.",
+        f"# [{TABLE}]",
+        f"#   {EXAMPLE}",
+    )
 
 
 def _account_lines(key: Key) -> Iterator[str]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from collector.domain.renames import NO_RENAMES, Renames
 from collector.errors import ConfigError
 
 
@@ -83,12 +86,19 @@ class Settings:
     spool_max_mb: int = 256
     spool_min_free_mb: int = 64
     log_level: str
+    tz: str
     workers: int
     accounts: tuple[AccountSettings, ...]
     binance: BinanceSettings
     config_file: Path | None = None
+    renames: Renames = NO_RENAMES
     warnings: tuple[str, ...] = ()
     sources: tuple[SourceLine, ...] = ()
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone of days in reports."""
+        return UTC if self.tz == "UTC" else ZoneInfo(self.tz)
 
     def require_accounts(self) -> tuple[AccountSettings, ...]:
         """The accounts; ConfigError when there is none to collect."""
