@@ -49,7 +49,7 @@ def asset_closes(
 
     One key seek for each period, however many snapshots it has. A period without a snapshot has no point.
     """
-    for some in _batches(periods):
+    for some in batches(periods):
         last_dues = _last_dues(connection, account, some)
         found: dict[int, AssetPoint] = {}
         for named in renames.stored(asset):
@@ -72,7 +72,7 @@ def total_points(
 
 def total_closes(connection: Connection, account: Account, periods: Iterable[Period]) -> Iterator[TotalClose]:
     """The value of the account at the last snapshot of each period. One key seek for each."""
-    for some in _batches(periods):
+    for some in batches(periods):
         last_dues = _last_dues(connection, account, some)
         wanted = _totals().where(tick.c.account_id == account.id, tick.c.due_at.in_(last_dues.values()))
         found = {row.due_at: _total(row) for row in connection.execute(wanted)} if last_dues else {}
@@ -95,23 +95,25 @@ def _last_dues(connection: Connection, account: Account, periods: Sequence[Perio
 
 def last_due_query(account: Account, periods: Sequence[Period]) -> Select[Any]:
     """The start of each period and due_at of its last snapshot, or NULL."""
-    asked = _asked(periods)
+    spans = asked(periods)
     last = (
         select(tick.c.due_at)
-        .where(*stored(account), tick.c.due_at >= asked.c.start_at, tick.c.due_at < asked.c.end_at)
+        .where(*stored(account), tick.c.due_at >= spans.c.start_at, tick.c.due_at < spans.c.end_at)
         .order_by(tick.c.due_at.desc())
         .limit(1)
         .scalar_subquery()
     )
-    return select(asked.c.start_at, last)
+    return select(spans.c.start_at, last)
 
 
-def _asked(periods: Sequence[Period]) -> CTE:
+def asked(periods: Sequence[Period]) -> CTE:
+    """Periods as a table that a statement can ask for: `start_at`, `end_at`."""
     columns = (column("start_at", Seconds), column("end_at", Seconds))
     return values(*columns, name="asked").data([(p.start_s, p.end_s) for p in periods]).cte("asked")
 
 
-def _batches(periods: Iterable[Period]) -> Iterator[list[Period]]:
+def batches(periods: Iterable[Period]) -> Iterator[list[Period]]:
+    """As many periods as one statement takes, again and again."""
     every = iter(periods)
     for first in every:
         yield list(chain([first], islice(every, PERIODS_AT_ONCE - 1)))
