@@ -19,16 +19,20 @@ Start = tuple[float, Job]
 class DelayedPool:
     """Runs each job at its moment, or as soon after it as one of the threads is free.
 
+    One idle thread at a time waits for the moment of the first job, and the others until that one has left to do it: if
+    all waited for it, each job would wake up all of them.
     The threads are daemons: a job that never returns can't hold up the end of the process.
     """
 
     def __init__(self, workers: int) -> None:
         self._heap: list[tuple[float, int, Job]] = []
         self._order = itertools.count()
-        lock = threading.Lock()
-        self._changed = threading.Condition(lock)
-        # Apart from the workers', so that a wake-up meant for one of them never reaches somebody in `wait`.
-        self._idle = threading.Condition(lock)
+        self._lock = threading.Lock()
+        # Three, so that no wake-up reaches anybody but whom it is meant for.
+        self._watcher = threading.Condition(self._lock)
+        self._others = threading.Condition(self._lock)
+        self._idle = threading.Condition(self._lock)
+        self._watched = False
         self._running = 0
         self._stopping = False
         self._threads = [threading.Thread(target=self._work, name=f"collect-{n}", daemon=True) for n in range(workers)]
@@ -40,18 +44,19 @@ class DelayedPool:
 
     def submit(self, jobs: Iterable[Start]) -> None:
         """Hand over jobs; after `stop` they are dropped."""
-        with self._changed:
+        with self._lock:
             if not self._stopping:
                 for start, job in jobs:
                     heapq.heappush(self._heap, (start, next(self._order), job))
-                self._changed.notify()
+                self._watcher.notify()
 
     def stop(self) -> None:
         """Start no further job."""
-        with self._changed:
+        with self._lock:
             self._stopping = True
             self._heap.clear()
-            self._changed.notify_all()
+            self._watcher.notify()
+            self._others.notify_all()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until no job runs; False when that takes longer."""
@@ -69,14 +74,18 @@ class DelayedPool:
                 self._idle.notify_all()
 
     def _next(self) -> Job | None:
-        with self._changed:
+        with self._lock:
             while not self._stopping:
                 delay = self._heap[0][0] - time.monotonic() if self._heap else None
                 if delay is not None and delay <= 0:
                     self._running += 1
-                    job = heapq.heappop(self._heap)[2]
-                    # Someone else has to watch over the job that is now the first.
-                    self._changed.notify()
-                    return job
-                self._changed.wait(delay)
+                    if not self._watched:
+                        self._others.notify()
+                    return heapq.heappop(self._heap)[2]
+                if self._watched:
+                    self._others.wait()
+                else:
+                    self._watched = True
+                    self._watcher.wait(delay)
+                    self._watched = False
         return None
