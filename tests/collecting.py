@@ -219,7 +219,7 @@ def _end(pool: DelayedPool, client: BinanceClient) -> None:
 def settings_of(url: str, *accounts: AccountSettings, base_url: str = "http://127.0.0.1:1", **more: Any) -> Settings:
     """A configuration of these accounts at one minute."""
     binance = BinanceSettings(base_url=base_url)
-    told: dict[str, Any] = {"interval_s": 60, "workers": 4, "binance": binance, "spool": NO_SPOOL} | more
+    told: dict[str, Any] = {"interval_s": 60, "workers": 4, "binance": binance, "spool": NO_SPOOL, "tz": "UTC"} | more
     return Settings(database=url, database_shown="***", log_level="info", accounts=accounts, **told)
 
 

@@ -47,6 +47,13 @@ def database_url(engine_name: str, tmp_path: Path, request: pytest.FixtureReques
         yield url
 
 
+@pytest.fixture
+def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
+    """The URL of a migrated SQLite file, for tests that have little to do with the engine."""
+    shutil.copy(sqlite_template, tmp_path / "plain.db")
+    return f"sqlite:///{tmp_path}/plain.db"
+
+
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file, to copy."""
