@@ -28,6 +28,8 @@ from collector.storage.schema import REVISIONS
 Role = Literal["writer", "reader", "migration"]
 OLDEST_SQLITE = (3, 37)
 BUSY_TIMEOUT_S = 10
+UNFINISHED = "unfinished copy"
+"""Stands for a revision in a database that a copy is still filling."""
 
 
 def open_engine(url: str | URL, role: Role, *, patience_s: float | None = None) -> Engine:
@@ -200,7 +202,10 @@ def check_schema(connection: Connection) -> None:
 
 
 def check_known(connection: Connection, revision: str | None) -> None:
-    """Raise when the tables were made by a newer program."""
+    """Raise when the tables were made by a newer program, or hold only a part of what is being copied into them."""
+    if revision == UNFINISHED:
+        where = describe(connection.engine.url)
+        raise SchemaVersionError(f"{where} is a copy that is not finished: run the same 'collector db copy' again")
     if revision is not None and revision not in REVISIONS:
         where = describe(connection.engine.url)
         raise SchemaVersionError(

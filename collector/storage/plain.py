@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -22,7 +22,8 @@ from sqlalchemy import (
 )
 
 from collector.storage.columns import Amount, Millis, Seconds, is_postgresql
-from collector.storage.schema import tick
+from collector.storage.schema import balance, tick
+from collector.storage.statements import BALANCE_COLUMNS
 
 BATCH = 2_000
 """How many rows are fetched at once."""
@@ -46,8 +47,48 @@ def plain_rows(
     """Some columns of the rows that fulfil all conditions, in the order of the primary key."""
     chosen = [plain(table.c[name], connection.dialect) for name in columns]
     wanted = select(*chosen).where(*where).order_by(*table.primary_key.columns)
-    with connection.execute(wanted.execution_options(yield_per=BATCH)) as rows:
+    rows = connection.execute(wanted.execution_options(yield_per=BATCH))
+    try:
         yield from map(tuple, rows)
+    finally:
+        # Whoever broke off may have closed the connection: SQLite's cursors are gone then, PostgreSQL's are not.
+        if is_postgresql(connection.dialect) or not connection.closed:
+            rows.close()
+
+
+def with_balances(
+    connection: Connection,
+    account_id: int,
+    columns: Sequence[str],
+    *,
+    from_s: int | None = None,
+    to_s: int | None = None,
+) -> Iterator[tuple[int, tuple[Any, ...] | None, list[tuple[Any, ...]]]]:
+    """Each tick of an account with its balances, ascending, from_s <= due_at < to_s.
+
+    Ticks have these columns, the first of which is due_at. Balances are asset, amounts and valuation as text; those
+    without a tick come with None.
+    """
+    ticks = plain_rows(connection, tick, columns, *_of_account(tick, account_id, from_s, to_s))
+    rows = plain_rows(
+        connection, balance, ("due_at", *BALANCE_COLUMNS), *_of_account(balance, account_id, from_s, to_s)
+    )
+    row, held = next(ticks, None), next(rows, None)
+    while row is not None or held is not None:
+        due_at = min(item[0] for item in (row, held) if item is not None)
+        balances = []
+        while held is not None and held[0] == due_at:
+            balances.append(held[1:])
+            held = next(rows, None)
+        here = row if row is not None and row[0] == due_at else None
+        yield due_at, here, balances
+        row = row if here is None else next(ticks, None)
+
+
+def _of_account(table: Table, account_id: int, from_s: int | None, to_s: int | None) -> list[ColumnElement[bool]]:
+    where = [table.c.account_id == account_id]
+    where += [] if from_s is None else [table.c.due_at >= from_s]
+    return where if to_s is None else [*where, table.c.due_at < to_s]
 
 
 def account_ids(connection: Connection, table: Table) -> Iterator[int]:

@@ -19,9 +19,8 @@ from collector.domain.records import Account
 from collector.domain.ticks import TickRange
 from collector.storage.accounts import schedule_of
 from collector.storage.columns import is_postgresql
-from collector.storage.plain import account_ids, first_and_last, plain_rows
+from collector.storage.plain import account_ids, first_and_last, plain_rows, with_balances
 from collector.storage.schema import account, balance, known_asset, missed, schedule, thinned, tick
-from collector.storage.statements import BALANCE_COLUMNS
 
 Show = Callable[[str, float], None]
 """Called now and then with what is being looked at, and how much of it all is done (0 to 1)."""
@@ -55,10 +54,10 @@ def problems_in(
         yield from _ledger_problems(connection, one, counts)
         known: dict[str, int] = {}
         oldest, newest = first_and_last(connection, one.id) or (0, 0)
-        for due_at, row, balances in _together(connection, one):
+        for due_at, row, balances in with_balances(connection, one.id, _Tick._fields):
             counts["ticks"] += row is not None
             counts["balances"] += len(balances)
-            yield from _content_problems(one, due_at, row, balances, known)
+            yield from _content_problems(one, due_at, _Tick(*row) if row else None, balances, known)
             if counts["ticks"] % 100 == 0:
                 show(f"account {one.name}", (number + (due_at - oldest) / (newest - oldest + 1)) / len(accounts))
         yield from _known_asset_problems(connection, one, known)
@@ -118,22 +117,6 @@ def _content_problems(
         first.setdefault(asset, due_at)
     for flaw, detail in _tick_problems(row, balances):
         yield Problem(flaw=flaw, account=one.name, start_at=due_at, last_due_at=due_at, detail=detail)
-
-
-def _together(connection: Connection, one: Account) -> Iterator[tuple[int, _Tick | None, list[tuple[Any, ...]]]]:
-    """Each tick with its balances (asset, amounts and valuation as text), and balances without a tick, by due_at."""
-    ticks = map(_Tick._make, plain_rows(connection, tick, _Tick._fields, tick.c.account_id == one.id))
-    rows = plain_rows(connection, balance, ("due_at", *BALANCE_COLUMNS), balance.c.account_id == one.id)
-    row, held = next(ticks, None), next(rows, None)
-    while row is not None or held is not None:
-        due_at = min(item[0] for item in (row, held) if item is not None)
-        balances = []
-        while held is not None and held[0] == due_at:
-            balances.append(held[1:])
-            held = next(rows, None)
-        here = row if row is not None and row.due_at == due_at else None
-        yield due_at, here, balances
-        row = row if here is None else next(ticks, None)
 
 
 def _tick_problems(row: _Tick | None, balances: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Flaw, str]]:
