@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from sqlalchemy import Connection, column, select, table
+from sqlalchemy import ColumnElement, Connection, column, select, table, true
 
 from collector.domain.records import Account, AccountStatus, Coverage, Failure, Gap
 from collector.domain.ticks import FailReason
 from collector.storage import schema
 from collector.storage.accounts import every_account, schedule_of
-from collector.storage.columns import is_postgresql
+from collector.storage.columns import Seconds, is_postgresql
 from collector.storage.history import latest
-from collector.storage.rows import gap_from, streamed
+from collector.storage.rows import gap_from, stored, streamed
 
 tick = schema.tick
 
 _GAP = ("account", "account_id", "start_epoch", "last_due_epoch", "ticks", "failed", "missed", "reasons", "open")
 _COVERAGE = ("account", "account_id", "due", "stored", "thinned", "failed", "missed")
-GAP = table("gap", *map(column, _GAP))
+GAP = table("gap", *map(column, _GAP), column("start_at", Seconds()))
 COVERAGE = table("coverage", *map(column, _COVERAGE))
+_GAPS = select(*(GAP.c[name] for name in _GAP))
 
 
 def gaps(
@@ -33,18 +35,32 @@ def each_gap(
     connection: Connection, account: Account | None = None, *, from_s: int | None = None, to_s: int | None = None
 ) -> Iterator[Gap]:
     """The same, one by one and in constant memory."""
-    wanted = select(GAP).order_by(GAP.c.account_id, GAP.c.start_epoch)
+    wanted = _GAPS.order_by(GAP.c.account_id, GAP.c.start_epoch)
     wanted = wanted if account is None else wanted.where(GAP.c.account_id == account.id)
     wanted = wanted if from_s is None else wanted.where(GAP.c.last_due_epoch >= from_s)
-    wanted = wanted if to_s is None else wanted.where(GAP.c.start_epoch < to_s)
+    wanted = wanted if to_s is None else wanted.where(_start(connection) < to_s)
+    if account is not None and from_s is not None:
+        wanted = wanted.where(_start(connection) > _newest_kept(connection, account, from_s))
     return map(gap_from, streamed(connection, wanted))
 
 
 def open_gap(connection: Connection, account: Account) -> Gap | None:
     """The gap at the end, if the newest tick that was due has no snapshot."""
     still_open = GAP.c.open if is_postgresql(connection.dialect) else GAP.c.open == 1
-    row = connection.execute(select(GAP).where(GAP.c.account_id == account.id, still_open)).first()
+    at_the_end = _start(connection) > _newest_kept(connection, account)
+    row = connection.execute(_GAPS.where(GAP.c.account_id == account.id, still_open, at_the_end)).first()
     return None if row is None else gap_from(row)
+
+
+def _start(connection: Connection) -> ColumnElement[Any]:
+    """The start of a gap as the engine finds it by key; the other spelling it has to work out for each gap."""
+    return GAP.c.start_at if is_postgresql(connection.dialect) else GAP.c.start_epoch
+
+
+def _newest_kept(connection: Connection, account: Account, before_s: int | None = None) -> int:
+    """The newest snapshot of the grid, and no gap spans one: what touches a later instant begins after it."""
+    kept = (*stored(account), tick.c.interval_s.is_not(None), true() if before_s is None else tick.c.due_at < before_s)
+    return connection.execute(select(tick.c.due_at).where(*kept).order_by(tick.c.due_at.desc()).limit(1)).scalar() or 0
 
 
 def coverage(connection: Connection, account: Account | None = None) -> list[Coverage]:

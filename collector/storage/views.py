@@ -25,6 +25,7 @@ class Words:
     joined: str
     least: str
     greatest: str
+    for_ever: str
 
 
 SQLITE = Words(
@@ -39,6 +40,7 @@ SQLITE = Words(
     joined="(SELECT group_concat(word, ',') FROM (SELECT word FROM ({0}) ORDER BY word))",
     least="min({0})",
     greatest="max({0})",
+    for_ever="9223372036854775807",
 )
 
 POSTGRESQL = Words(
@@ -53,6 +55,7 @@ POSTGRESQL = Words(
     joined="(SELECT string_agg(word, ',' ORDER BY word) FROM ({0}) AS words)",
     least="least({0})",
     greatest="greatest({0})",
+    for_ever="CAST('infinity' AS timestamp with time zone)",
 )
 
 AMOUNTS = ("free", "locked", "frozen", "withdrawing", "ipoable", "btc_valuation")
@@ -83,12 +86,13 @@ def _tick_columns(w: Words) -> str:
     )
 
 
+# CROSS JOIN keeps SQLite to this order: without a filter on the account it would walk over every tick there is.
 def _snapshots(w: Words, where: str) -> str:
     return dedent(f"""\
         SELECT {_tick_columns(w)},
             a.asset_scope, t.asset_count, t.unpriced, t.btc_total, {w.number.format("t.btc_total")} AS btc_total_num
-        FROM account AS a JOIN tick AS t ON t.account_id = a.id
-        WHERE {where}""")
+        FROM account AS a CROSS JOIN tick AS t
+        WHERE t.account_id = a.id AND {where}""")
 
 
 def _amount_columns(w: Words, exact: dict[str, str]) -> str:
@@ -105,9 +109,8 @@ def _balances(w: Words, where: str) -> str:
     return dedent(f"""\
         SELECT {_tick_columns(w)}, b.asset,
             {_amount_columns(w, {name: f"b.{name}" for name in AMOUNTS})}
-        FROM account AS a JOIN tick AS t ON t.account_id = a.id
-            JOIN balance AS b ON b.account_id = t.account_id AND b.due_at = t.due_at
-        WHERE {where}""")
+        FROM account AS a CROSS JOIN tick AS t CROSS JOIN balance AS b
+        WHERE t.account_id = a.id AND b.account_id = t.account_id AND b.due_at = t.due_at AND {where}""")
 
 
 def _asset_history(w: Words) -> str:
@@ -116,10 +119,10 @@ def _asset_history(w: Words) -> str:
     return dedent(f"""\
         SELECT {_tick_columns(w)}, k.asset,
             {_amount_columns(w, exact)}
-        FROM account AS a JOIN known_asset AS k ON k.account_id = a.id
-            JOIN tick AS t ON t.account_id = a.id AND t.due_at >= k.first_due_at
+        FROM account AS a CROSS JOIN known_asset AS k CROSS JOIN tick AS t
             LEFT JOIN balance AS b ON b.account_id = t.account_id AND b.due_at = t.due_at AND b.asset = k.asset
-        WHERE t.outcome = 'stored' AND (a.asset_scope IS NULL OR a.asset_scope = k.asset)""")
+        WHERE k.account_id = a.id AND t.account_id = a.id AND t.due_at >= k.first_due_at AND t.outcome = 'stored'
+            AND (a.asset_scope IS NULL OR a.asset_scope = k.asset)""")
 
 
 NEWEST_OF_THREE = "coalesce(tick_at, -1), coalesce(missed_at, -1), coalesce(thinned_at, -1)"
@@ -168,8 +171,12 @@ KEPT = "x.outcome = 'stored' AND x.interval_s IS NOT NULL"
 
 
 def _gaps(w: Words) -> str:
-    """A gap begins where the answer before it is no loss and ends before the next snapshot; found by key seeks."""
-    ends_open = "g.next_at IS NULL AND o.ticks > 0"
+    """A gap begins where the answer before it is no loss and ends before the next snapshot; found by key seeks.
+
+    Each step is DISTINCT though its rows are: else the planners put the steps' subqueries into each other and
+    run them again for each place that names their result. Filters on account and start still reach the seeks.
+    """
+    is_open = f"g.next_at = {w.for_ever}"
     return (
         "WITH "
         + _open_ticks(w)
@@ -177,14 +184,14 @@ def _gaps(w: Words) -> str:
         + _gap_bounds(w)
         + dedent(f"""
         measured AS (
-            SELECT g.account_id, g.start_at, g.next_at IS NULL AS open,
-                {_last_lost(w, ends_open)} AS last_due_at,
+            SELECT DISTINCT g.account_id, g.start_at, {is_open} AS open,
+                {_last_lost(w, is_open)} AS last_due_at,
                 (SELECT count(*) {LOST_TICKS}) AS failed,
                 {w.whole.format(f"(SELECT coalesce(sum(x.ticks), 0) {MISSED_RANGES})")}
-                    + CASE WHEN {ends_open} THEN o.ticks ELSE 0 END AS missed,
-                {_reasons(w, ends_open)} AS reasons
+                    + CASE WHEN {is_open} THEN coalesce(o.ticks, 0) ELSE 0 END AS missed,
+                {_reasons(w, is_open)} AS reasons
             FROM g LEFT JOIN open_end AS o ON o.account_id = g.account_id)
-        SELECT a.name AS account, a.id AS account_id,
+        SELECT a.name AS account, m.account_id,
             {w.instant.format("m.start_at")} AS start_at, {w.epoch.format("m.start_at")} AS start_epoch,
             {w.instant.format("m.last_due_at")} AS last_due_at, {w.epoch.format("m.last_due_at")} AS last_due_epoch,
             m.failed + m.missed AS ticks, m.failed, m.missed, m.reasons, m.open
@@ -193,7 +200,7 @@ def _gaps(w: Words) -> str:
 
 
 def _gap_bounds(w: Words) -> str:
-    """CTEs up to `g`: the start of each gap and the next snapshot, kept or thinned, after it (NULL: none yet)."""
+    """CTEs up to `g`: the start of each gap and the next snapshot, kept or thinned, after it (for ever: none yet)."""
     never = w.to_instant.format("0")
     newest_before = "x.account_id = i.account_id AND x.{0} < i.start_at ORDER BY x.{0} DESC LIMIT 1"
     lost_before = f"(SELECT x.due_at FROM tick AS x WHERE {LOST} AND {newest_before.format('due_at')})"
@@ -202,55 +209,53 @@ def _gap_bounds(w: Words) -> str:
         f"coalesce({lost_before}, {never}),\n            coalesce({missed_before}, {never})"
     )
     between = "x.account_id = s.account_id AND x.{0} > s.loss_at AND x.{0} < s.start_at"
-    next_after = "x.account_id = h.account_id AND x.{0} > h.start_at ORDER BY x.{0} LIMIT 1"
+    next_after = "x.account_id = s.account_id AND x.{0} > s.start_at ORDER BY x.{0} LIMIT 1"
+    kept_after = f"(SELECT x.due_at FROM tick AS x WHERE {KEPT} AND {next_after.format('due_at')})"
+    thinned_after = f"(SELECT x.start_at FROM thinned AS x WHERE {next_after.format('start_at')})"
+    snapshot_after = w.least.format(
+        f"coalesce({kept_after}, {w.for_ever}),\n            coalesce({thinned_after}, {w.for_ever})"
+    )
     return dedent(f"""\
         item AS (
             SELECT account_id, due_at AS start_at FROM tick AS x WHERE {LOST}
             UNION ALL SELECT account_id, start_at FROM missed
             UNION ALL SELECT account_id, {w.to_instant.format("start_at")} FROM open_end),
         seen AS (
-            SELECT i.account_id, i.start_at,
+            SELECT DISTINCT i.account_id, i.start_at,
                 {loss_before} AS loss_at
             FROM item AS i),
-        head AS (
-            SELECT s.account_id, s.start_at FROM seen AS s
+        g AS (
+            SELECT DISTINCT s.account_id, s.start_at,
+                {snapshot_after} AS next_at
+            FROM seen AS s
             WHERE s.loss_at = {never}
                 OR EXISTS (SELECT 1 FROM tick AS x WHERE {between.format("due_at")} AND x.interval_s IS NOT NULL)
-                OR EXISTS (SELECT 1 FROM thinned AS x WHERE {between.format("start_at")})),
-        following AS (
-            SELECT h.account_id, h.start_at,
-                (SELECT x.due_at FROM tick AS x WHERE {KEPT} AND {next_after.format("due_at")}) AS tick_at,
-                (SELECT x.start_at FROM thinned AS x WHERE {next_after.format("start_at")}) AS thinned_at
-            FROM head AS h),
-        g AS (
-            SELECT account_id, start_at,
-                CASE WHEN tick_at IS NULL OR thinned_at < tick_at THEN thinned_at ELSE tick_at END AS next_at
-            FROM following),""")
+                OR EXISTS (SELECT 1 FROM thinned AS x WHERE {between.format("start_at")})),""")
 
 
 def _within(column: str) -> str:
-    return f"x.account_id = g.account_id AND x.{column} >= g.start_at AND (g.next_at IS NULL OR x.{column} < g.next_at)"
+    return f"x.account_id = g.account_id AND x.{column} >= g.start_at AND x.{column} < g.next_at"
 
 
 LOST_TICKS = f"FROM tick AS x WHERE {LOST} AND {_within('due_at')}"
 MISSED_RANGES = f"FROM missed AS x WHERE {_within('start_at')}"
 
 
-def _last_lost(w: Words, ends_open: str) -> str:
+def _last_lost(w: Words, is_open: str) -> str:
     never = w.to_instant.format("0")
     ends = (
         f"coalesce((SELECT max(x.due_at) {LOST_TICKS}), {never})",
         f"coalesce((SELECT max(x.last_due_at) {MISSED_RANGES}), {never})",
-        f"CASE WHEN {ends_open} THEN {w.to_instant.format('o.last_due_at')} ELSE {never} END",
+        f"CASE WHEN {is_open} AND o.ticks > 0 THEN {w.to_instant.format('o.last_due_at')} ELSE {never} END",
     )
     return w.greatest.format(",\n            ".join(ends))
 
 
-def _reasons(w: Words, ends_open: str) -> str:
+def _reasons(w: Words, is_open: str) -> str:
     words = (
         f"SELECT x.reason AS word {LOST_TICKS}",
         f"SELECT x.reason {MISSED_RANGES}",
-        f"SELECT 'not_running' WHERE {ends_open}",
+        f"SELECT 'not_running' WHERE {is_open} AND o.ticks > 0",
     )
     return w.joined.format("\n            UNION ".join(words))
 
@@ -263,7 +268,7 @@ def _coverage(w: Words) -> str:
         + _open_ticks(w)
         + dedent(f""",
         counted AS (
-            SELECT a.name AS account, a.id AS account_id, {due} AS due,
+            SELECT DISTINCT a.name AS account, a.id AS account_id, {due} AS due,
                 {ranges.format("thinned")} AS thinned,
                 (SELECT count(*) FROM tick AS x WHERE x.account_id = a.id AND {LOST}) AS failed,
                 {ranges.format("missed")}

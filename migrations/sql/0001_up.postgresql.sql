@@ -138,36 +138,34 @@ CREATE TABLE balance (
 CREATE VIEW snapshot AS
 SELECT a.name AS account, a.id AS account_id, t.due_at AS due_at, CAST(extract(epoch FROM t.due_at) AS bigint) AS due_epoch, t.received_at AS captured_at,
     a.asset_scope, t.asset_count, t.unpriced, t.btc_total, CAST(t.btc_total AS double precision) AS btc_total_num
-FROM account AS a JOIN tick AS t ON t.account_id = a.id
-WHERE t.outcome = 'stored';
+FROM account AS a CROSS JOIN tick AS t
+WHERE t.account_id = a.id AND t.outcome = 'stored';
 
 CREATE VIEW total_history AS
 SELECT a.name AS account, a.id AS account_id, t.due_at AS due_at, CAST(extract(epoch FROM t.due_at) AS bigint) AS due_epoch, t.received_at AS captured_at,
     a.asset_scope, t.asset_count, t.unpriced, t.btc_total, CAST(t.btc_total AS double precision) AS btc_total_num
-FROM account AS a JOIN tick AS t ON t.account_id = a.id
-WHERE t.outcome = 'stored' AND t.btc_requested = 1;
+FROM account AS a CROSS JOIN tick AS t
+WHERE t.account_id = a.id AND t.outcome = 'stored' AND t.btc_requested = 1;
 
 CREATE VIEW latest_balance AS
 SELECT a.name AS account, a.id AS account_id, t.due_at AS due_at, CAST(extract(epoch FROM t.due_at) AS bigint) AS due_epoch, t.received_at AS captured_at, b.asset,
     b.free AS free, b.locked AS locked, b.frozen AS frozen, b.withdrawing AS withdrawing, b.ipoable AS ipoable, b.btc_valuation AS btc_valuation, CAST(b.free AS double precision) AS free_num, CAST(b.locked AS double precision) AS locked_num, CAST(b.frozen AS double precision) AS frozen_num, CAST(b.withdrawing AS double precision) AS withdrawing_num, CAST(b.ipoable AS double precision) AS ipoable_num, CAST(b.btc_valuation AS double precision) AS btc_valuation_num, CAST(b.free AS double precision) + CAST(b.locked AS double precision) + CAST(b.frozen AS double precision) + CAST(b.withdrawing AS double precision) AS total_num
-FROM account AS a JOIN tick AS t ON t.account_id = a.id
-    JOIN balance AS b ON b.account_id = t.account_id AND b.due_at = t.due_at
-WHERE t.outcome = 'stored' AND t.due_at = (SELECT s.due_at FROM tick AS s WHERE s.account_id = a.id AND s.outcome = 'stored' ORDER BY s.due_at DESC LIMIT 1);
+FROM account AS a CROSS JOIN tick AS t CROSS JOIN balance AS b
+WHERE t.account_id = a.id AND b.account_id = t.account_id AND b.due_at = t.due_at AND t.outcome = 'stored' AND t.due_at = (SELECT s.due_at FROM tick AS s WHERE s.account_id = a.id AND s.outcome = 'stored' ORDER BY s.due_at DESC LIMIT 1);
 
 CREATE VIEW balance_history AS
 SELECT a.name AS account, a.id AS account_id, t.due_at AS due_at, CAST(extract(epoch FROM t.due_at) AS bigint) AS due_epoch, t.received_at AS captured_at, b.asset,
     b.free AS free, b.locked AS locked, b.frozen AS frozen, b.withdrawing AS withdrawing, b.ipoable AS ipoable, b.btc_valuation AS btc_valuation, CAST(b.free AS double precision) AS free_num, CAST(b.locked AS double precision) AS locked_num, CAST(b.frozen AS double precision) AS frozen_num, CAST(b.withdrawing AS double precision) AS withdrawing_num, CAST(b.ipoable AS double precision) AS ipoable_num, CAST(b.btc_valuation AS double precision) AS btc_valuation_num, CAST(b.free AS double precision) + CAST(b.locked AS double precision) + CAST(b.frozen AS double precision) + CAST(b.withdrawing AS double precision) AS total_num
-FROM account AS a JOIN tick AS t ON t.account_id = a.id
-    JOIN balance AS b ON b.account_id = t.account_id AND b.due_at = t.due_at
-WHERE t.outcome = 'stored';
+FROM account AS a CROSS JOIN tick AS t CROSS JOIN balance AS b
+WHERE t.account_id = a.id AND b.account_id = t.account_id AND b.due_at = t.due_at AND t.outcome = 'stored';
 
 CREATE VIEW asset_history AS
 SELECT a.name AS account, a.id AS account_id, t.due_at AS due_at, CAST(extract(epoch FROM t.due_at) AS bigint) AS due_epoch, t.received_at AS captured_at, k.asset,
     coalesce(b.free, CAST(0 AS numeric)) AS free, coalesce(b.locked, CAST(0 AS numeric)) AS locked, coalesce(b.frozen, CAST(0 AS numeric)) AS frozen, coalesce(b.withdrawing, CAST(0 AS numeric)) AS withdrawing, coalesce(b.ipoable, CAST(0 AS numeric)) AS ipoable, CASE WHEN b.asset IS NULL AND t.btc_requested = 1 THEN CAST(0 AS numeric) ELSE b.btc_valuation END AS btc_valuation, CAST(coalesce(b.free, CAST(0 AS numeric)) AS double precision) AS free_num, CAST(coalesce(b.locked, CAST(0 AS numeric)) AS double precision) AS locked_num, CAST(coalesce(b.frozen, CAST(0 AS numeric)) AS double precision) AS frozen_num, CAST(coalesce(b.withdrawing, CAST(0 AS numeric)) AS double precision) AS withdrawing_num, CAST(coalesce(b.ipoable, CAST(0 AS numeric)) AS double precision) AS ipoable_num, CAST(CASE WHEN b.asset IS NULL AND t.btc_requested = 1 THEN CAST(0 AS numeric) ELSE b.btc_valuation END AS double precision) AS btc_valuation_num, CAST(coalesce(b.free, CAST(0 AS numeric)) AS double precision) + CAST(coalesce(b.locked, CAST(0 AS numeric)) AS double precision) + CAST(coalesce(b.frozen, CAST(0 AS numeric)) AS double precision) + CAST(coalesce(b.withdrawing, CAST(0 AS numeric)) AS double precision) AS total_num
-FROM account AS a JOIN known_asset AS k ON k.account_id = a.id
-    JOIN tick AS t ON t.account_id = a.id AND t.due_at >= k.first_due_at
+FROM account AS a CROSS JOIN known_asset AS k CROSS JOIN tick AS t
     LEFT JOIN balance AS b ON b.account_id = t.account_id AND b.due_at = t.due_at AND b.asset = k.asset
-WHERE t.outcome = 'stored' AND (a.asset_scope IS NULL OR a.asset_scope = k.asset);
+WHERE k.account_id = a.id AND t.account_id = a.id AND t.due_at >= k.first_due_at AND t.outcome = 'stored'
+    AND (a.asset_scope IS NULL OR a.asset_scope = k.asset);
 
 CREATE VIEW gap AS
 WITH answered AS (
@@ -198,37 +196,31 @@ item AS (
     UNION ALL SELECT account_id, start_at FROM missed
     UNION ALL SELECT account_id, to_timestamp(start_at) FROM open_end),
 seen AS (
-    SELECT i.account_id, i.start_at,
+    SELECT DISTINCT i.account_id, i.start_at,
         greatest(coalesce((SELECT x.due_at FROM tick AS x WHERE x.outcome <> 'stored' AND x.interval_s IS NOT NULL AND x.account_id = i.account_id AND x.due_at < i.start_at ORDER BY x.due_at DESC LIMIT 1), to_timestamp(0)),
     coalesce((SELECT x.last_due_at FROM missed AS x WHERE x.account_id = i.account_id AND x.start_at < i.start_at ORDER BY x.start_at DESC LIMIT 1), to_timestamp(0))) AS loss_at
     FROM item AS i),
-head AS (
-    SELECT s.account_id, s.start_at FROM seen AS s
+g AS (
+    SELECT DISTINCT s.account_id, s.start_at,
+        least(coalesce((SELECT x.due_at FROM tick AS x WHERE x.outcome = 'stored' AND x.interval_s IS NOT NULL AND x.account_id = s.account_id AND x.due_at > s.start_at ORDER BY x.due_at LIMIT 1), CAST('infinity' AS timestamp with time zone)),
+    coalesce((SELECT x.start_at FROM thinned AS x WHERE x.account_id = s.account_id AND x.start_at > s.start_at ORDER BY x.start_at LIMIT 1), CAST('infinity' AS timestamp with time zone))) AS next_at
+    FROM seen AS s
     WHERE s.loss_at = to_timestamp(0)
         OR EXISTS (SELECT 1 FROM tick AS x WHERE x.account_id = s.account_id AND x.due_at > s.loss_at AND x.due_at < s.start_at AND x.interval_s IS NOT NULL)
         OR EXISTS (SELECT 1 FROM thinned AS x WHERE x.account_id = s.account_id AND x.start_at > s.loss_at AND x.start_at < s.start_at)),
-following AS (
-    SELECT h.account_id, h.start_at,
-        (SELECT x.due_at FROM tick AS x WHERE x.outcome = 'stored' AND x.interval_s IS NOT NULL AND x.account_id = h.account_id AND x.due_at > h.start_at ORDER BY x.due_at LIMIT 1) AS tick_at,
-        (SELECT x.start_at FROM thinned AS x WHERE x.account_id = h.account_id AND x.start_at > h.start_at ORDER BY x.start_at LIMIT 1) AS thinned_at
-    FROM head AS h),
-g AS (
-    SELECT account_id, start_at,
-        CASE WHEN tick_at IS NULL OR thinned_at < tick_at THEN thinned_at ELSE tick_at END AS next_at
-    FROM following),
 measured AS (
-    SELECT g.account_id, g.start_at, g.next_at IS NULL AS open,
-        greatest(coalesce((SELECT max(x.due_at) FROM tick AS x WHERE x.outcome <> 'stored' AND x.interval_s IS NOT NULL AND x.account_id = g.account_id AND x.due_at >= g.start_at AND (g.next_at IS NULL OR x.due_at < g.next_at)), to_timestamp(0)),
-    coalesce((SELECT max(x.last_due_at) FROM missed AS x WHERE x.account_id = g.account_id AND x.start_at >= g.start_at AND (g.next_at IS NULL OR x.start_at < g.next_at)), to_timestamp(0)),
-    CASE WHEN g.next_at IS NULL AND o.ticks > 0 THEN to_timestamp(o.last_due_at) ELSE to_timestamp(0) END) AS last_due_at,
-        (SELECT count(*) FROM tick AS x WHERE x.outcome <> 'stored' AND x.interval_s IS NOT NULL AND x.account_id = g.account_id AND x.due_at >= g.start_at AND (g.next_at IS NULL OR x.due_at < g.next_at)) AS failed,
-        CAST((SELECT coalesce(sum(x.ticks), 0) FROM missed AS x WHERE x.account_id = g.account_id AND x.start_at >= g.start_at AND (g.next_at IS NULL OR x.start_at < g.next_at)) AS bigint)
-            + CASE WHEN g.next_at IS NULL AND o.ticks > 0 THEN o.ticks ELSE 0 END AS missed,
-        (SELECT string_agg(word, ',' ORDER BY word) FROM (SELECT x.reason AS word FROM tick AS x WHERE x.outcome <> 'stored' AND x.interval_s IS NOT NULL AND x.account_id = g.account_id AND x.due_at >= g.start_at AND (g.next_at IS NULL OR x.due_at < g.next_at)
-    UNION SELECT x.reason FROM missed AS x WHERE x.account_id = g.account_id AND x.start_at >= g.start_at AND (g.next_at IS NULL OR x.start_at < g.next_at)
-    UNION SELECT 'not_running' WHERE g.next_at IS NULL AND o.ticks > 0) AS words) AS reasons
+    SELECT DISTINCT g.account_id, g.start_at, g.next_at = CAST('infinity' AS timestamp with time zone) AS open,
+        greatest(coalesce((SELECT max(x.due_at) FROM tick AS x WHERE x.outcome <> 'stored' AND x.interval_s IS NOT NULL AND x.account_id = g.account_id AND x.due_at >= g.start_at AND x.due_at < g.next_at), to_timestamp(0)),
+    coalesce((SELECT max(x.last_due_at) FROM missed AS x WHERE x.account_id = g.account_id AND x.start_at >= g.start_at AND x.start_at < g.next_at), to_timestamp(0)),
+    CASE WHEN g.next_at = CAST('infinity' AS timestamp with time zone) AND o.ticks > 0 THEN to_timestamp(o.last_due_at) ELSE to_timestamp(0) END) AS last_due_at,
+        (SELECT count(*) FROM tick AS x WHERE x.outcome <> 'stored' AND x.interval_s IS NOT NULL AND x.account_id = g.account_id AND x.due_at >= g.start_at AND x.due_at < g.next_at) AS failed,
+        CAST((SELECT coalesce(sum(x.ticks), 0) FROM missed AS x WHERE x.account_id = g.account_id AND x.start_at >= g.start_at AND x.start_at < g.next_at) AS bigint)
+            + CASE WHEN g.next_at = CAST('infinity' AS timestamp with time zone) THEN coalesce(o.ticks, 0) ELSE 0 END AS missed,
+        (SELECT string_agg(word, ',' ORDER BY word) FROM (SELECT x.reason AS word FROM tick AS x WHERE x.outcome <> 'stored' AND x.interval_s IS NOT NULL AND x.account_id = g.account_id AND x.due_at >= g.start_at AND x.due_at < g.next_at
+    UNION SELECT x.reason FROM missed AS x WHERE x.account_id = g.account_id AND x.start_at >= g.start_at AND x.start_at < g.next_at
+    UNION SELECT 'not_running' WHERE g.next_at = CAST('infinity' AS timestamp with time zone) AND o.ticks > 0) AS words) AS reasons
     FROM g LEFT JOIN open_end AS o ON o.account_id = g.account_id)
-SELECT a.name AS account, a.id AS account_id,
+SELECT a.name AS account, m.account_id,
     m.start_at AS start_at, CAST(extract(epoch FROM m.start_at) AS bigint) AS start_epoch,
     m.last_due_at AS last_due_at, CAST(extract(epoch FROM m.last_due_at) AS bigint) AS last_due_epoch,
     m.failed + m.missed AS ticks, m.failed, m.missed, m.reasons, m.open
@@ -259,7 +251,7 @@ open_end AS (
     FROM due WHERE (to_at - 1) / interval_s > (open_from - 1) / interval_s
     GROUP BY account_id),
         counted AS (
-            SELECT a.name AS account, a.id AS account_id, CAST((SELECT coalesce(sum(d.ticks), 0) FROM due AS d WHERE d.account_id = a.id) AS bigint) AS due,
+            SELECT DISTINCT a.name AS account, a.id AS account_id, CAST((SELECT coalesce(sum(d.ticks), 0) FROM due AS d WHERE d.account_id = a.id) AS bigint) AS due,
                 CAST((SELECT coalesce(sum(x.ticks), 0) FROM thinned AS x WHERE x.account_id = a.id) AS bigint) AS thinned,
                 (SELECT count(*) FROM tick AS x WHERE x.account_id = a.id AND x.outcome <> 'stored' AND x.interval_s IS NOT NULL) AS failed,
                 CAST((SELECT coalesce(sum(x.ticks), 0) FROM missed AS x WHERE x.account_id = a.id) AS bigint)
