@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -43,15 +43,20 @@ def run(app: App) -> None:
     settings = app.settings()
     settings.require_accounts()
     log_to_stderr(settings.log_level)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop_early)
+    _on_signals(_stop_early)
     try:
         _collect(settings)
     except _StoppedEarlyError:
         log.info("stopped before the first tick")
 
 
+def _on_signals(handler: Callable[..., object]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
+
+
 def _stop_early(*_: object) -> NoReturn:
+    _on_signals(lambda *_: None)  # it is ending already
     raise _StoppedEarlyError
 
 
