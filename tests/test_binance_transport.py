@@ -180,9 +180,9 @@ def test_https_goes_through_a_tunnel_whose_refusal_is_a_connection_error(monkeyp
 def test_no_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host inside of the network is reached directly."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-    assert _transport("https://exchange.invalid")._session.proxies == {"https": "http://127.0.0.1:1"}
+    assert _transport("https://exchange.invalid")._proxies == {"https": "http://127.0.0.1:1"}
     monkeypatch.setenv("NO_PROXY", ".invalid")
-    assert not _transport("https://exchange.invalid")._session.proxies
+    assert not _transport("https://exchange.invalid")._proxies
 
 
 def test_a_socks_proxy_keeps_its_own_connections(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,13 +8,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 
 import requests
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
+from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 
@@ -45,11 +46,11 @@ class Answer:
 
 
 class Transport:
-    """One session for all accounts, for use by many threads at once.
+    """The connections of all accounts, for use by many threads at once.
 
     Proxies and CA bundle come from the environment as requests' users expect (HTTPS_PROXY, NO_PROXY,
-    REQUESTS_CA_BUNDLE), read once; loopback addresses use no proxy. ~/.netrc is never read, certificates are always
-    verified, redirects never followed, cookies never kept.
+    REQUESTS_CA_BUNDLE), read once; loopback addresses use no proxy. Certificates are always verified. There is no
+    session on top of the adapter, so redirects are never followed, cookies never kept, and ~/.netrc is never read.
     """
 
     def __init__(
@@ -66,7 +67,10 @@ class Transport:
         self._timeouts = (connect_timeout_s, read_timeout_s)
         self._now_ms = now_ms
         self._watchdog = Watchdog(now_ms)
-        self._session = _session(address, pool_size=pool_size, user_agent=user_agent)
+        self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip"}
+        self._proxies = {} if address.loopback else get_environ_proxies(address.base_url)
+        self._verify = _ca_bundle() or True
+        self._adapter = _Adapter(pool_connections=2, pool_maxsize=pool_size)
         for name in ("urllib3.connectionpool", "urllib3.util.retry"):
             logging.getLogger(name).addFilter(without_signatures)
 
@@ -86,7 +90,7 @@ class Transport:
     def close(self) -> None:
         """Abort and let go of connections and thread."""
         self._watchdog.close()
-        self._session.close()
+        self._adapter.close()
 
     def send(self, method: str, target: str, headers: Mapping[str, str], timeout_s: float) -> Answer:
         """Answer with any status, complete within `timeout_s` altogether; `target` is path and query as they are sent.
@@ -122,16 +126,24 @@ class Transport:
 
     def _receive(self, method: str, target: str, headers: Mapping[str, str], timeout_s: float) -> _Received:
         connect_s, read_s = self._timeouts
-        with self._session.request(
-            method,
-            self._base_url + target,
-            headers=headers,
+        with self._adapter.send(
+            self._prepared(method, target, headers),
             timeout=(min(connect_s, timeout_s), min(read_s, timeout_s)),
-            allow_redirects=False,
+            verify=self._verify,
+            proxies=self._proxies,
             stream=True,
         ) as response:
             body = _limited_body(response)
             return _Received(response.status_code, response.headers, body, self._now_ms())
+
+    def _prepared(self, method: str, target: str, headers: Mapping[str, str]) -> PreparedRequest:
+        """The request as it is sent: preparing it would quote the URL once more, and take as long as all the rest."""
+        prepared = PreparedRequest()
+        prepared.method, prepared.url = method, self._base_url + target
+        prepared.headers = CaseInsensitiveDict({**self._headers, **headers})
+        if method == "POST":
+            prepared.headers["Content-Length"] = "0"
+        return prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,21 +166,6 @@ def _limited_body(response: requests.Response) -> bytes:
         if len(body) > MAX_BODY_BYTES:
             raise _TooLargeError
     return bytes(body)
-
-
-def _session(address: Address, *, pool_size: int, user_agent: str) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False  # ~/.netrc would add an Authorization, and each request would read the environment again
-    if not address.loopback:
-        session.proxies = get_environ_proxies(address.base_url)
-    session.verify = _ca_bundle() or True
-    session.headers.clear()
-    session.headers.update({"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip"})
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # they would join accounts
-    adapter = _Adapter(pool_connections=2, pool_maxsize=pool_size)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
 
 
 def _ca_bundle() -> str | None:

@@ -26,7 +26,8 @@ class TickLog:
         if self._accounts <= ACCOUNTS_WITH_LINES:
             log.log(_level(outcome), "%s", line_of(outcome))
             return
-        log.debug("%s", line_of(outcome))
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s", line_of(outcome))
         with self._lock:
             counts = self._counts.setdefault(outcome.due_at, Counter())
             counts[_word(outcome)] += 1

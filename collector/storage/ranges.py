@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, insert, select, update
 
 from collector.domain.ticks import MissReason, TickRange, without
 from collector.storage.schema import missed, thinned, tick
+
+
+def _newest_in(ranges: Table) -> Select[Any]:
+    begun = select(ranges).where(ranges.c.account_id == bindparam("of"), ranges.c.start_at <= bindparam("at"))
+    return begun.order_by(ranges.c.start_at.desc()).limit(1)
+
+
+# Every tick asks; putting the statement together would cost more than running it.
+NEWEST = {ranges.name: _newest_in(ranges) for ranges in (missed, thinned)}
 
 
 def write_missed(connection: Connection, account_id: int, ticks: TickRange, reason: MissReason) -> None:
@@ -44,8 +53,7 @@ def _insert(connection: Connection, account_id: int, ticks: TickRange, reason: s
 
 def _newest(connection: Connection, account_id: int, instant_s: int, ranges: Table = missed) -> Row[Any] | None:
     """The newest range that begins at this instant or before; ranges never overlap, so no other can reach it."""
-    begun = select(ranges).where(ranges.c.account_id == account_id, ranges.c.start_at <= instant_s)
-    return connection.execute(begun.order_by(ranges.c.start_at.desc()).limit(1)).first()
+    return connection.execute(NEWEST[ranges.name], {"of": account_id, "at": instant_s}).first()
 
 
 def _answered(connection: Connection, account_id: int, ticks: TickRange) -> list[tuple[int, int]]:
