@@ -69,6 +69,18 @@ def open_services(settings: Settings, *, patience_s: float | None = None) -> Ite
 
 
 @contextmanager
+def open_recorder(settings: Settings) -> Iterator[Recorder]:
+    """A writer on the configured database, for those who ask nobody. Raises DatabaseError."""
+    engine = open_engine(settings.database, "writer")
+    recorder = Recorder(engine)
+    try:
+        yield recorder
+    finally:
+        recorder.close()
+        engine.dispose()
+
+
+@contextmanager
 def open_spool(settings: Settings) -> Iterator[Spool]:
     """The spool of the configured database, for this process alone. Raises LockedError, DatabaseError."""
     path, file = settings.spool, sqlite_file(settings.database)

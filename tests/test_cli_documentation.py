@@ -12,12 +12,14 @@ import pytest
 
 from collector import errors
 from collector.cli import main
+from collector.domain.spooled import Spooled
 from collector.domain.thinning import FOREVER, Keep, Rule
 from collector.domain.usage import Usage
 from collector.reports.flaws import flaws_report
 from collector.reports.gaps import gaps_report
 from collector.reports.history import history_report
 from collector.reports.latest import latest_report
+from collector.reports.spool import spool_report
 from collector.reports.status import status_report
 from collector.reports.thinning import thinning_report
 from collector.reports.usage import usage_report
@@ -36,6 +38,7 @@ REPORTS: dict[str, Report[Any]] = {
     "gaps": gaps_report(BASIS, []),
     "status": status_report([], database="", run=None, waits=[], now_ms=NOW_MS),
     "db stats": usage_report(Usage(accounts=(), bytes=0, free_bytes=0, typical_row=64), database=""),
+    "spool list": spool_report(Spooled(path="", lots=())),
     "db verify": flaws_report([], database=""),
     "db prune": thinning_report([], [HOURLY], bytes_a_row=64, database="", dry_run=True),
 }

@@ -39,6 +39,7 @@ COMMANDS = {
     "demo": Lazy("collector.cli.demo:demo", "Show all of it on a make-believe exchange."),
     "db": Lazy("collector.cli.db:db", "Make, upgrade and look after the database."),
     "keygen": Lazy("collector.cli.keygen:keygen", "Make a key pair for Binance."),
+    "spool": Lazy("collector.cli.spool:spool", "Look at what waits while the database is away."),
     "config": Lazy("collector.cli.config:config", "Write and show the configuration."),
     "sandbox": Lazy("collector.cli.sandbox:sandbox", "Serve a Binance-compatible exchange on this machine."),
 }
