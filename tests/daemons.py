@@ -20,7 +20,7 @@ from tests.processes import COMMAND, clean_environment
 from tests.sandbox_client import USER_ASSET
 
 ROOT = Path(__file__).parents[1]
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 FIRST_TICK = "first tick at "
 PASSWORD = "pw-that-nobody-may-see"
 """The database password of the tests' URLs; the tests' own server lets everyone in."""
@@ -118,6 +118,7 @@ class Crew:
     def configure(self, accounts: Iterable[Account], *, interval: str = "1s", log_level: str = "debug") -> None:
         """Write the configuration that the next process reads."""
         lines = [f'interval = "{interval}"', f'log_level = "{log_level}"', f'database = "{self.url}"']
+        lines += [f'spool = "{self.folder / "spool"}"']
         lines += ["[binance]", f'base_url = "{self.exchange.base_url}"']
         for account in accounts:
             lines += [f"[accounts.{account.name}]", f'api_key = "{account.api_key}"']
@@ -202,9 +203,20 @@ def now_s() -> int:
     return int(time.time())
 
 
-def middle_of_a_second() -> None:
-    """Wait until no tick of a grid of whole seconds is near."""
-    until("middle of a second", lambda: 0.4 < time.time() % 1 < 0.6)
+def at_rest(daemon: Daemon, signs: Callable[[str], Sequence[str]], *, interval_s: int = 1) -> int:
+    """The newest due instant, as soon as the log holds its signs and the next one is not near; nothing is under way.
+
+    `signs` makes them of the instant as the log writes it.
+    """
+
+    def rested() -> int | None:
+        now = time.time()
+        due = int(now) // interval_s * interval_s
+        instant = datetime.fromtimestamp(due, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        quiet = 0.2 < now - due < interval_s - 0.3
+        return due if quiet and all(sign in daemon.said() for sign in signs(instant)) else None
+
+    return until("moment of rest", rested)
 
 
 @contextmanager

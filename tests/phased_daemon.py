@@ -1,8 +1,8 @@
 """A real daemon that kills itself with -9 at a chosen point of its work.
 
 `python -m tests.phased_daemon POINT SKIP DELAY_S REPORT ARGUMENTS...` is `collector ARGUMENTS`. When it comes to POINT
-after passing it SKIP times, it waits DELAY_S, appends a line to the file REPORT (where it is by then, and the instant
-in epoch milliseconds), and is gone. The production code knows nothing of this: it is wrapped from outside.
+after passing it SKIP times, it waits DELAY_S, appends a line to the file REPORT (the point, and the instant in epoch
+milliseconds), and is gone. The production code knows nothing of this: it is wrapped from outside.
 """
 
 import os
@@ -73,15 +73,20 @@ class Killer:
         self.at("idle")
 
     def strike_later(self) -> None:
-        """Kill when the delay is over, wherever the daemon is then."""
-        timer = threading.Timer(self._delay_s, self.strike)
+        """Kill when the delay is over; if the daemon has left the point by then, when it comes there again."""
+
+        def strike_if_there() -> None:
+            if self._point in {ANYWHERE, self._is_at}:
+                self.strike()
+
+        timer = threading.Timer(self._delay_s, strike_if_there)
         timer.daemon = True
         timer.start()
 
     def strike(self) -> None:
         """Say where the daemon is, and end it."""
         with self._report.open("a") as report:
-            report.write(f"{ANYWHERE if self._point == ANYWHERE else self._is_at} {time.time_ns() // 1_000_000}\n")
+            report.write(f"{self._point} {time.time_ns() // 1_000_000}\n")
         os.kill(os.getpid(), signal.SIGKILL)
 
 

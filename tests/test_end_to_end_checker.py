@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.daemons import asked, crew, middle_of_a_second, now_s, until
-from tests.ledger_check import Ask, Exchange, Ledger, asking, complaints, digest_of, read_ledger, rfc3339
+from tests.daemons import asked, at_rest, crew, now_s, until
+from tests.ledger_check import Ask, Exchange, Ledger, asking, complaints, digest_of, read_ledger
 from tests.ledgers import instant
 
 At = Callable[[int], str]
@@ -18,15 +18,12 @@ def lives(tmp_path: Path, url: str) -> tuple[str, range, Exchange]:
         daemon = together.start()
         first = daemon.first_due_at()
         until("snapshots", lambda: daemon.said().count(" stored: ") >= 2)
-        middle_of_a_second()
+        seen = at_rest(daemon, lambda said: [f"main {said} stored"])
         daemon.kill()
-        seen = now_s()
         until("an instant or two", lambda: now_s() > seen + 2)
         daemon = together.start()
         until("snapshots", lambda: daemon.said().count(" stored: ") >= 2)
-        middle_of_a_second()
-        last = now_s()
-        assert f"{rfc3339(last)} stored" in daemon.said()
+        last = at_rest(daemon, lambda said: [f"main {said} stored"])
         daemon.kill()
         served = asked(together.exchange)
         truths = {r.held_ms: together.exchange.truth("main", r.held_ms) for r in served if r.held_ms is not None}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from collector.sandbox.faults import Fault
-from tests.daemons import Crew, asked, crew, middle_of_a_second, now_s, until
+from tests.daemons import Crew, asked, at_rest, crew, now_s, until
 from tests.ledger_check import (
     Exchange,
     Ledger,
@@ -66,7 +66,7 @@ def plan(lots: random.Random) -> list[str]:
 
 def killed(together: Crew, point: str, lots: random.Random) -> None:
     """A daemon that lives until it is killed at this point."""
-    delay_s = {"request": lots.uniform(0, 0.04), "idle": lots.uniform(0.02, 0.7), ANYWHERE: lots.uniform(0.3, 4)}
+    delay_s = {"request": lots.uniform(0, 0.04), "idle": lots.uniform(0.02, 0.6), ANYWHERE: lots.uniform(0.3, 4)}
     skip = 0 if point in {"start", ANYWHERE} else lots.randrange(4)
     words = (point, str(skip), str(delay_s.get(point, lots.uniform(0, 0.05))), str(together.folder / "kills"), "run")
     daemon = together.start(*words, command=(sys.executable, "-m", "tests.phased_daemon"))
@@ -157,9 +157,7 @@ def live_well_and_stop(together: Crew) -> int:
     daemon = together.start()
     daemon.first_due_at()
     until("a few snapshots", lambda: daemon.said().count(" stored: ") >= 3)
-    middle_of_a_second()
-    last = now_s()
-    until("the newest tick", lambda: f"{rfc3339(last)} stored" in daemon.said(), patience_s=0.4)
+    last = at_rest(daemon, lambda instant: [f"main {instant} stored"])
     code, took_s = daemon.stop()
     assert code == 0
     assert took_s < 5

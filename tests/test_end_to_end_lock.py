@@ -30,7 +30,3 @@ def test_a_second_daemon_says_who_holds_the_database(tmp_path: Path, empty_datab
         third.first_due_at()
         until("a snapshot of the next one", lambda: " stored: " in third.said())
         assert third.stop()[0] == 0
-
-        fourth = together.start()
-        fourth.first_due_at()
-        assert fourth.stop()[0] == 0

@@ -33,6 +33,7 @@ def test_no_process_says_a_secret_at_any_level(tmp_path: Path, empty_database_ur
         until("trouble", lambda: len(asked(together.exchange)) >= 9 and " failed (" in daemon.said())
         until("good times", lambda: " stored: " in daemon.said())
         assert daemon.stop()[0] == 0
+        together.exchange.clear_faults()
         for level in ("debug", "info", "error"):
             together.call("--log-level", level, "once")
         for arguments in (("check",), ("config", "show"), ("latest", "--account", "main")):
