@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.cli import revisions
+from collector.cli import copying
 from collector.storage.lock import held
 from tests.command_line import CommandLine, command_line
 from tests.ledgers import T0, ask, record, recorder, register, stored
@@ -14,7 +14,7 @@ from tests.ledgers import T0, ask, record, recorder, register, stored
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> CommandLine:
     """The command line without a configured database, a day after T0."""
-    monkeypatch.setattr(revisions, "now_ms", lambda: (T0 + 86_400) * 1000)
+    monkeypatch.setattr(copying, "now_ms", lambda: (T0 + 86_400) * 1000)
     return command_line(monkeypatch, capsysbinary, "")
 
 

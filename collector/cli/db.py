@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from collector.cli.context import App, complain, database_option, pass_app
+from collector.cli.copying import backup, copy, restore
 from collector.cli.prune import prune
 from collector.cli.revisions import current, downgrade
 from collector.cli.verify import stats, verify
@@ -37,5 +38,5 @@ def upgrade(app: App) -> None:
         click.echo(f"{what}: from revision {before} to {REVISIONS[-1]}")
 
 
-for command in (downgrade, current, stats, verify, prune):
+for command in (downgrade, current, stats, verify, prune, backup, restore, copy):
     db.add_command(command)

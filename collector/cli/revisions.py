@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from collector.cli.context import App, complain, database_option, pass_app
-from collector.cli.output import now_ms
+from collector.cli.copying import keep_file
 from collector.errors import UsageError
 
 
@@ -56,13 +56,9 @@ def downgrade(app: App, revision: str, *, force: bool) -> None:
 
 
 def _keep(url: str, suffix: str) -> None:
-    from collector.reports.instants import rfc3339
-    from collector.storage.backup import back_up_file
     from collector.storage.engine import sqlite_file
 
     path = sqlite_file(url)
     if path is not None:
-        moment = rfc3339(now_ms() // 1000).replace(":", "")
-        kept = path.with_name(f"{path.name}.{suffix}-{moment}")
-        back_up_file(url, kept, show=lambda _what, _share: None)
+        kept = keep_file(url, path, suffix, lambda _what, _share: None)
         complain(f"the file as it was is kept as {kept}")

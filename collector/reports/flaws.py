@@ -24,11 +24,12 @@ def flaws_report(problems: Iterable[Problem], *, database: str) -> Report[Proble
 
 def verified_sentence(database: str, counts: Mapping[str, int]) -> str:
     """What was looked at, when all of it was right."""
-    parts = (_counted(counts.get(name, 0), name) for name in ("accounts", "ticks", "ranges", "balances"))
+    parts = (counted(counts.get(name, 0), name) for name in ("accounts", "ticks", "ranges", "balances"))
     return f"database {database} is right: {', '.join(parts)}"
 
 
-def _counted(number: int, plural: str) -> str:
+def counted(number: int, plural: str) -> str:
+    """Like `1 tick` or `2 ticks`."""
     return f"{number} {plural if number != 1 else plural.removesuffix('s')}"
 
 

@@ -32,6 +32,7 @@ def back_up_file(url: str, target: Path, *, show: Show) -> None:
         # All in one read transaction: the copy is of one moment, and what a daemon writes meanwhile can't restart it.
         check_known(source, current_revision(source))
         copy_pages(source, unfinished, show)
+        make_single(unfinished)
         check_copy(source, unfinished, show)
 
 
@@ -85,17 +86,19 @@ def remove_file(path: Path) -> None:
 
 
 def copy_pages(source: Connection, target: Path, show: Show) -> None:
-    """Copy every page, in steps; the file is whole in itself then, without a log beside it."""
+    """Copy every page, in steps, in one transaction of the target."""
 
     def shown(_status: int, remaining: int, total: int) -> None:
         show("copying", 1 - remaining / max(1, total))
 
-    try:
-        with closing(sqlite3.connect(target)) as copy:
-            driver(source).backup(copy, pages=STEP_PAGES, progress=shown)
-            copy.execute("PRAGMA journal_mode=DELETE")
-    except sqlite3.Error as error:
-        raise DatabaseError(f"{target} can't be written: {error}") from error
+    with database_errors(file_url(target)), closing(sqlite3.connect(target)) as copy:
+        driver(source).backup(copy, pages=STEP_PAGES, progress=shown)
+
+
+def make_single(file: Path) -> None:
+    """Without a log beside it a file is whole in itself, and can be read where nothing can be written."""
+    with database_errors(file_url(file)), closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
 
 
 def driver(connection: Connection) -> sqlite3.Connection:

@@ -1,0 +1,100 @@
+"""A backup put back: into a database that holds nothing, or in place of what one holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, select, text
+
+from collector.errors import DatabaseError, NoDataError, SchemaMissingError, UsageError
+from collector.storage.backup import (
+    Show,
+    check_copy,
+    check_sound,
+    copy_pages,
+    file_url,
+    make_single,
+    opened,
+    partial_file,
+)
+from collector.storage.columns import is_postgresql
+from collector.storage.copy import copy
+from collector.storage.engine import (
+    UNFINISHED,
+    check_known,
+    create_sqlite_file,
+    current_revision,
+    database_errors,
+    describe,
+    sqlite_file,
+)
+from collector.storage.schema import account, metadata
+from collector.storage.target import open_target
+
+
+def back_up_server(url: str, target: Path, *, show: Show) -> None:
+    """Copy a PostgreSQL database to a new SQLite file, compared month by month; it appears when it is complete."""
+    with partial_file(target) as unfinished:
+        copy(url, _url(unfinished), show=show, exclusive=False)
+        make_single(unfinished)
+        with database_errors(_url(unfinished)), opened(_url(unfinished)) as written:
+            check_sound(written)
+
+
+def _url(path: Path) -> str:
+    return file_url(path).render_as_string(hide_password=False)
+
+
+def check_backup(file: Path) -> None:
+    """Raise a sentence unless the file is a sound SQLite database with tables that this program knows."""
+    if not file.is_file():
+        raise NoDataError(f"there is no file {file}")
+    with database_errors(_url(file)), opened(_url(file)) as backup:
+        revision = current_revision(backup)
+        check_known(backup, revision)
+        if revision is None:
+            raise SchemaMissingError(f"{file} holds no history: it was not made by 'collector db backup'")
+        check_sound(backup)
+
+
+def holds_history(url: str) -> bool:
+    """True when a database knows any account, and the copy that brought it was finished."""
+    path = sqlite_file(url)
+    if path is not None and not (path.exists() and path.stat().st_size):
+        return False
+    with database_errors(url), opened(url) as connection:
+        revision = current_revision(connection)
+        if revision is None and not is_postgresql(connection.dialect):
+            _refuse_foreign(connection, url)
+        if revision in {None, "", UNFINISHED}:
+            return False
+        check_known(connection, revision)
+        return connection.execute(select(account.c.id).limit(1)).first() is not None
+
+
+def _refuse_foreign(connection: Connection, url: str) -> None:
+    if connection.execute(text("SELECT 1 FROM sqlite_master LIMIT 1")).first() is not None:
+        raise DatabaseError(f"{describe(url)} belongs to another program: it is not replaced")
+
+
+def restore_file(file: Path, url: str, *, show: Show) -> None:
+    """Make an SQLite database what the backup is, in one transaction: interrupted, it is what it was."""
+    target = sqlite_file(url)
+    assert target is not None  # noqa: S101 - only called for SQLite
+    if target.exists() and target.samefile(file):
+        raise UsageError(f"{file} is the database itself")
+    create_sqlite_file(target)
+    with database_errors(url), opened(_url(file)) as backup:
+        current_revision(backup)
+        copy_pages(backup, target, show)
+        check_copy(backup, target, show)
+
+
+def restore_server(file: Path, url: str, *, show: Show) -> None:
+    """Make a PostgreSQL database hold what the backup holds, and nothing else; begun again it goes on."""
+    with open_target(url) as target:
+        if not target.unfinished:
+            with target.transaction() as connection:
+                connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)}"))
+            target.mark_new()
+    copy(_url(file), url, show=show, exclusive=False)
