@@ -66,6 +66,8 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         ("my_postgres:/u:hunter2@h/db", "must be a path"),
         (" postgresql://u:hunter2@h/db", "must be a path"),
+        ("postgresql://u:hunter2@h/\udc99", "must be UTF-8 text"),
+        ("x" * 4097, "must have at most 4096 characters"),
         ("postgresql://u:hun@ter2@h/db", "percent-encoded"),
         ("postgresql://u:hun@ter2/x@h/db", "percent-encoded"),
         ("postgresql://u:a@b?hunter2@h/db", "percent-encoded"),

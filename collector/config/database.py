@@ -10,11 +10,10 @@ from urllib.parse import parse_qsl, quote, unquote
 
 SQLITE = "sqlite:///"
 POSTGRES = "postgresql+psycopg://"
+MAX_LENGTH = 4096
 SECRET_PARAMETERS = ("password", "sslpassword")
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+]{1,30}):(?P<slashes>//)?(?P<rest>.*)", re.DOTALL)
-# What is no URL, but may hold a password: with quotes around it, or under a scheme that nobody knows.
-_LIKE_A_URL = re.compile(r"://|:.*@", re.DOTALL)
 _SQLITE_SCHEMES = {"sqlite", "sqlite+pysqlite"}
 _POSTGRES_SCHEMES = {"postgresql", "postgresql+psycopg", "postgres"}
 
@@ -38,11 +37,16 @@ def normal_url(text: str, base: Path) -> str:
     A bare path is an SQLite file; a relative one starts at `base`. ValueError holds what a database must look like, and
     never the text itself, which may hold a password.
     """
+    if len(text) > MAX_LENGTH:
+        raise ValueError(f"must have at most {MAX_LENGTH} characters")
     if any(ord(c) < 32 or ord(c) == 127 for c in text):
         raise ValueError("must not hold control characters")
+    if any("\ud800" <= c <= "\udfff" for c in text):  # how Python reads such bytes from the environment
+        raise ValueError("must be UTF-8 text")
     match = _SCHEME.fullmatch(text)
     if match is None:
-        if _LIKE_A_URL.search(text):
+        # No URL, but one may have been meant, with a password in it: in quotes, or of a kind that nobody knows.
+        if "://" in text or "@" in text.partition(":")[2]:
             raise ValueError("must be a path, sqlite:///FILE or postgresql://USER@HOST/NAME, without quotes around it")
         return sqlite_url(file_at(text, base))
     if match["slashes"] is None:

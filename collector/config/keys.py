@@ -132,6 +132,8 @@ MAIN_VARIABLES = {
 }
 
 FILE_SUFFIX = "_file"
+LONGEST_TYPED = 100
+"""Characters of an unknown word that are compared: more would take minutes, and nobody typed them."""
 
 
 def spellings(keys: Iterable[Key]) -> list[str]:
@@ -152,5 +154,5 @@ def split_spelling(spelling: str, keys: Iterable[Key]) -> tuple[str, bool] | Non
 def suggestion(word: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown word: what may have been meant, or what there is."""
     names = list(known)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word[:LONGEST_TYPED], names, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(names))}"
