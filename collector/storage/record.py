@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ from collector.errors import DatabaseError
 from collector.storage.engine import database_errors
 from collector.storage.ranges import make_room, write_missed
 from collector.storage.schema import known_asset, tick
-from collector.storage.statements import BalanceInsert, TickUpsert, upsert_into
+from collector.storage.statements import AssetUpsert, BalanceInsert, TickUpsert
 
 CLOSE_PATIENCE_S = 0.3
 PAUSES_S = (0.05, 0.2)
@@ -27,6 +27,8 @@ PAUSES_S = (0.05, 0.2)
 TRY_AGAIN_FOR_S = 1.5
 
 T = TypeVar("T")
+Answer = TickOutcome | tuple[int, TickRange, MissReason]
+"""What came of a tick, or the ticks of an account (its id) for which no request left."""
 
 
 class Recorder:
@@ -39,6 +41,7 @@ class Recorder:
         self._connection: Connection | None = None
         self._tick = TickUpsert(engine)
         self._balances = BalanceInsert(engine)
+        self._assets = AssetUpsert(engine)
         self._known: dict[int, dict[str, int]] = {}
         self._cutting = threading.Lock()
         self._since: float | None = None
@@ -104,6 +107,18 @@ class Recorder:
             self._known[outcome.account_id] = known
         return won
 
+    def record_all(self, answers: Sequence[Answer], *, recorded_at_ms: int) -> None:
+        """Store several answers in their order and in one transaction: all of them or none."""
+
+        def work(connection: Connection) -> None:
+            for answer in answers:
+                if isinstance(answer, TickOutcome):
+                    self._record(connection, answer, recorded_at_ms)
+                else:
+                    write_missed(connection, *answer)
+
+        self.write(work)
+
     def _record(
         self, connection: Connection, outcome: TickOutcome, recorded_at_ms: int
     ) -> tuple[bool, dict[str, int] | None]:
@@ -129,17 +144,9 @@ class Recorder:
         if known is None:
             known = _known_assets(connection, outcome.account_id)
         new = [b.asset for b in snapshot.balances if known.get(b.asset, outcome.due_at + 1) > outcome.due_at]
-        if new:
-            insertion = upsert_into(known_asset, self._engine)
-            earlier = insertion.excluded.first_due_at
-            connection.execute(
-                insertion.on_conflict_do_update(
-                    index_elements=["account_id", "asset"],
-                    set_={"first_due_at": earlier},
-                    where=earlier < known_asset.c.first_due_at,
-                ),
-                [{"account_id": outcome.account_id, "asset": asset, "first_due_at": outcome.due_at} for asset in new],
-            )
+        if not new:
+            return known
+        self._assets.run(connection, outcome.account_id, outcome.due_at, new)
         return known | dict.fromkeys(new, outcome.due_at)
 
     def _drop(self) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, Row, Table, insert, text
+from sqlalchemy import Connection, Engine, Insert, Row, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from collector.domain.balances import AMOUNT_FIELDS, Balance
+from collector.domain.balances import AMOUNT_FIELDS, Balance, plain
 from collector.storage.columns import is_postgresql
-from collector.storage.schema import balance, tick
+from collector.storage.schema import balance, known_asset, tick
 
 BALANCE_COLUMNS = ("asset", *AMOUNT_FIELDS, "btc_valuation")
 
+EACH = f"""
+INSERT INTO balance (due_at, account_id, {", ".join(BALANCE_COLUMNS)}) VALUES (?, ?{", ?" * len(BALANCE_COLUMNS)})
+"""
 # One statement for all rows; with RETURNING or executemany PostgreSQL takes half again as long.
 AMOUNT_ARRAYS = ", ".join(f"%({name})s::numeric[]" for name in BALANCE_COLUMNS[1:])
 UNNEST = f"""
@@ -54,7 +57,6 @@ class BalanceInsert:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._prepared = _Prepared(insert(balance), balance, engine)
         self._instant = _binder(balance, "due_at", engine)
 
     def run(self, connection: Connection, account_id: int, due_at: int, balances: Sequence[Balance]) -> None:
@@ -65,10 +67,35 @@ class BalanceInsert:
             columns = {name: [getattr(b, name) for b in balances] for name in BALANCE_COLUMNS}
             connection.exec_driver_sql(UNNEST, {"due_at": self._instant(due_at), "account_id": account_id, **columns})
         else:
-            key = {"account_id": account_id, "due_at": due_at}
-            self._prepared.many(
-                connection, [key | {name: getattr(b, name) for name in BALANCE_COLUMNS} for b in balances]
-            )
+            connection.exec_driver_sql(EACH, [(due_at, account_id, b.asset, *_texts(b)) for b in balances])
+
+
+def _texts(b: Balance) -> tuple[str | None, ...]:
+    """The amounts as SQLite keeps them: all rows of a snapshot pass here, so no name is looked up."""
+    valuation = None if b.btc_valuation is None else plain(b.btc_valuation)
+    return plain(b.free), plain(b.locked), plain(b.frozen), plain(b.withdrawing), plain(b.ipoable), valuation
+
+
+class AssetUpsert:
+    """Note when assets were first seen; an earlier instant replaces a later one."""
+
+    def __init__(self, engine: Engine) -> None:
+        new = upsert_into(known_asset, engine)
+        earlier = new.excluded.first_due_at
+        self._prepared = _Prepared(
+            new.on_conflict_do_update(
+                index_elements=["account_id", "asset"],
+                set_={"first_due_at": earlier},
+                where=earlier < known_asset.c.first_due_at,
+            ),
+            known_asset,
+            engine,
+        )
+
+    def run(self, connection: Connection, account_id: int, due_at: int, assets: Sequence[str]) -> None:
+        """Write a row for each asset."""
+        key = {"account_id": account_id, "first_due_at": due_at}
+        self._prepared.many(connection, [key | {"asset": asset} for asset in assets])
 
 
 class _Prepared:
