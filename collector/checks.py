@@ -45,13 +45,14 @@ def problem(subject: str, error: CollectorError) -> CheckLine:
     return CheckLine(subject=subject, grade=Grade.PROBLEM, text=str(error), error=error)
 
 
-def check_binance(client: BinanceClient, targets: Sequence[Target]) -> Iterator[CheckLine]:
-    """Compare the clocks, and if Binance answers ask what each key may do."""
+def check_binance(client: BinanceClient, targets: Sequence[Target], quotes: Sequence[str] = ()) -> Iterator[CheckLine]:
+    """Compare the clocks, and if Binance answers ask what each key may do, and for the price in each currency."""
     clock = check_clock(client)
     yield clock
     if clock.error is None:
         for target in targets:
             yield _check_key(client, target)
+        yield from _check_prices(client, quotes)
 
 
 def check_histories(targets: Sequence[Target]) -> Iterator[CheckLine]:
@@ -90,6 +91,18 @@ def _check_key(client: BinanceClient, target: Target) -> CheckLine:
         return warning(subject, f"the key has rights beyond reading ({', '.join(rights.rights)}): take them away")
     place = "from listed IP addresses only" if rights.ip_restricted else "from any IP address"
     return ok(subject, f"the key may read, and nothing else, {place}")
+
+
+def _check_prices(client: BinanceClient, quotes: Sequence[str]) -> Iterator[CheckLine]:
+    """Ask for the price of BTC in each currency; without one snapshots are kept all the same."""
+    for quote in quotes:
+        subject = f"price in {quote}"
+        try:
+            client.btc_price(quote)
+        except CollectorError as error:
+            yield warning(subject, f"there is none, and none will be kept: {error}")
+        else:
+            yield ok(subject, f"BTC has a price in {quote}")
 
 
 def exit_code_of(lines: Sequence[CheckLine]) -> int:

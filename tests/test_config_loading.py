@@ -323,6 +323,14 @@ def test_collecting_without_any_account_says_how_to_add_one() -> None:
             "[binance]\nrecv_window = 5",
             "unknown key 'binance.recv_window' in FILE: did you mean 'binance.recv_window_ms'?",
         ),
+        ("prices = 'USDT'", "prices in FILE must be a list, not text in quotes"),
+        (
+            "prices = [1]",
+            'prices in FILE must be codes of currencies in capital letters and digits, like ["USDT", "EUR"]',
+        ),
+        ("prices = ['usdt']", 'like ["USDT", "EUR"]; \'usdt\' is none'),
+        ("prices = ['EUR', 'USDT', 'EUR']", "prices in FILE must not name a currency twice"),
+        (f"prices = {[f'A{n}' for n in range(11)]}", "prices in FILE must name at most 10 currencies"),
         ("interval_file = 'x'", "unknown key 'interval_file' in FILE"),
         ("interval = 300", "interval in FILE must be text in quotes, not a whole number"),
         ("interval = '5 minutes'", "interval in FILE must be whole seconds, minutes, hours or days"),
@@ -608,3 +616,27 @@ def test_plain_http_to_another_host_needs_a_word_and_is_warned_of(files: Files) 
     assert settings.warnings == (
         "binance.allow_plain_http is on: keys and balances travel unencrypted to http://exchange.test:80",
     )
+
+
+@pytest.mark.parametrize(
+    ("toml", "environ", "expected", "shown"),
+    [
+        ("", {}, (), ("none", "default")),
+        ("prices = []", {}, (), None),
+        ("prices = ['USDT', 'EUR']", {}, ("USDT", "EUR"), None),
+        ("prices = ['USDT']", {"COLLECTOR_PRICES": "EUR , TRY"}, ("EUR", "TRY"), ("EUR, TRY", "COLLECTOR_PRICES")),
+    ],
+)
+def test_prices_are_a_list_in_the_file_and_separated_by_commas_in_the_variable(
+    files: Files, toml: str, environ: dict[str, str], expected: tuple[str, ...], shown: tuple[str, str] | None
+) -> None:
+    """Both are what people write without looking it up."""
+    settings = files.load(toml, environ)
+    assert settings.prices == expected
+    assert shown is None or source_of(settings, "prices") == shown
+
+
+@pytest.mark.parametrize("value", [",", "USDT,", "USDT,,EUR", "USDT;EUR"])
+def test_a_variable_that_lists_no_currencies_is_refused(files: Files, value: str) -> None:
+    """Nothing is dropped in silence."""
+    assert "COLLECTOR_PRICES must be codes of currencies" in files.refusal("", {"COLLECTOR_PRICES": value})

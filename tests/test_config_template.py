@@ -30,7 +30,7 @@ def test_the_template_changes_nothing_but_the_account(tmp_path: Path) -> None:
     assert [account.name for account in settings.accounts] == ["main"]
     assert {line.source for line in settings.sources if not line.key.startswith("accounts.main.api_")} == {"default"}
     for line in settings.sources:
-        if line.key not in {"database", "spool", "workers"} and not line.key.startswith("accounts."):
+        if line.key not in {"database", "spool", "workers", "prices"} and not line.key.startswith("accounts."):
             shown = str(line.value).lower() if not isinstance(line.value, str) else f'"{line.value}"'
             assert f"# {line.key.removeprefix('binance.')} = {shown}\n" in text
 

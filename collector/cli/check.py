@@ -50,7 +50,7 @@ def _checks(settings: Settings) -> Iterator[CheckLine]:
     yield from check_histories(targets)
     client = client_for(settings)
     try:
-        yield from check_binance(client, targets)
+        yield from check_binance(client, targets, settings.prices)
     finally:
         client.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -12,6 +13,9 @@ from collector.domain.ticks import MAX_INTERVAL_S, MIN_INTERVAL_S
 LOG_LEVELS = ("debug", "info", "warning", "error")
 PLACEHOLDER = "PASTE-"
 
+MAX_QUOTES = 10
+
+_QUOTE = re.compile(r"[A-Z0-9]{1,20}")
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -120,6 +124,20 @@ def asset(text: str) -> str:
     return text
 
 
+def quotes(codes: Sequence[object]) -> tuple[str, ...]:
+    """Currencies in which BTC has a price at Binance."""
+    words = [code for code in codes if isinstance(code, str)]
+    wrong = next((word for word in words if not _QUOTE.fullmatch(word)), None)
+    if len(words) < len(codes) or wrong is not None:
+        told = "" if wrong is None else f"; {wrong!r} is none"
+        raise ValueError(f'must be codes of currencies in capital letters and digits, like ["USDT", "EUR"]{told}')
+    if len(set(words)) < len(words):
+        raise ValueError("must not name a currency twice")
+    if len(words) > MAX_QUOTES:
+        raise ValueError(f"must name at most {MAX_QUOTES} currencies")
+    return tuple(words)
+
+
 def token(text: str) -> str:
     """An API key or secret: printable ASCII without blanks, so that it can stand in a header."""
     if text.startswith(PLACEHOLDER):
@@ -179,6 +197,8 @@ def _from_text(text: str, kind: type) -> object:
         return float(text)
     if kind is str:
         return text
+    if kind is list:
+        return [part.strip() for part in text.split(",")]
     raise ValueError(f"must be {_TYPES[kind]}; it is {text!r}")
 
 

@@ -44,6 +44,12 @@ PLAIN_KEYS = (
         about="how many megabytes of its disk stay free for others",
     ),
     Key(name="tz", kind=str, check=checks.time_zone, default="UTC", about="the time zone of days in reports"),
+    Key(
+        name="prices",
+        kind=list,
+        check=checks.quotes,
+        about="currencies in which the price of BTC is kept with each tick",
+    ),
     Key(name="log_level", kind=str, check=checks.log_level, default="info", about="how much is logged"),
     Key(
         name="workers",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +29,16 @@ from collector.errors import ConfigError
 MAX_DEFAULT_WORKERS = 32
 DEFAULT = "default"
 
-_SHOWN: dict[str, Callable[[Any], str]] = {"interval": checks.format_interval, "database": masked_url}
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words) or "none"
+
+
+_SHOWN: dict[str, Callable[[Any], str]] = {
+    "interval": checks.format_interval,
+    "database": masked_url,
+    "prices": _listed,
+}
 
 
 class Resolver:
@@ -81,7 +90,7 @@ class Resolver:
         """Decide everything."""
         accounts = tuple(self._account(name) for name in self.names) if with_accounts else ()
         workers = min(MAX_DEFAULT_WORKERS, max(1, len(accounts)))
-        defaults = {"database": sqlite_url(self.default_database), "workers": workers}
+        defaults = {"database": sqlite_url(self.default_database), "workers": workers, "prices": ()}
         plain: dict[str, Any] = {}
         for key in PLAIN_KEYS:
             if key.name == "spool":
@@ -101,6 +110,7 @@ class Resolver:
             log_level=plain["log_level"],
             tz=plain["tz"],
             workers=plain["workers"],
+            prices=plain["prices"],
             accounts=accounts,
             binance=binance,
             config_file=self.config_file,

@@ -13,10 +13,11 @@ from collector.errors import ConfigError, UsageError
 
 # What an account needs is there to be filled in; the rest is off and shows an example.
 _REQUIRED = {"api_key": f"{PLACEHOLDER}THE-API-KEY", "api_secret": f"{PLACEHOLDER}THE-SECRET-KEY"}
-_EXAMPLES: dict[str, str | int | bool] = {
+_EXAMPLES: dict[str, str | int | bool | list[str]] = {
     "database": "collector.db",
     "spool": "collector.db.spool",
     "workers": 4,
+    "prices": ["USDT", "EUR"],
     "private_key_file": "main.pem",
     "passphrase_file": "main.passphrase",
     "asset": "BTC",
@@ -86,11 +87,13 @@ def _sentence(key: Key) -> str:
     return f"{key.about[:1].upper()}{key.about[1:]}."
 
 
-def _example(key: Key) -> str | int | float | bool:
+def _example(key: Key) -> str | int | float | bool | list[str]:
     return _EXAMPLES[key.name] if key.default is None else key.default
 
 
-def _toml(value: str | float | bool) -> str:  # noqa: FBT001 - a value to be written
+def _toml(value: str | float | bool | list[str]) -> str:  # noqa: FBT001 - a value to be written
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, bool):
         return "true" if value else "false"
     return f'"{value}"' if isinstance(value, str) else str(value)

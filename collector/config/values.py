@@ -75,8 +75,8 @@ class Settings:
     """Everything that can be configured.
 
     `database` is a URL for SQLAlchemy and may hold a password: show `database_shown` instead. `spool` is the file for
-    replies while the database is away. `warnings` are sentences that the user should read once. `config_file` is the
-    TOML file that was read, if any.
+    replies while the database is away. `prices` are the currencies in which the price of BTC is kept. `warnings` are
+    sentences that the user should read once. `config_file` is the TOML file that was read, if any.
     """
 
     interval_s: int
@@ -90,6 +90,7 @@ class Settings:
     workers: int
     accounts: tuple[AccountSettings, ...]
     binance: BinanceSettings
+    prices: tuple[str, ...] = ()
     config_file: Path | None = None
     renames: Renames = NO_RENAMES
     warnings: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ from collector.daemon.metronome import Beat, Metronome
 from collector.daemon.notify import notify
 from collector.daemon.offsets import ClockKeeper
 from collector.daemon.pool import DelayedPool
+from collector.daemon.prices import PriceKeeper
 from collector.daemon.runner import AccountRunner, Shared
 from collector.daemon.ticklog import TickLog
 from collector.daemon.waits import Waits
@@ -71,12 +72,13 @@ class Daemon:
         self._store_what_was_left(keeper)
         started_ms = self.clocks().wall_ms
         first_due_at = self._open_ledgers(started_ms)
-        pool = DelayedPool(self.services.settings.workers)
-        runners = self._runners(pool, keeper)
+        pool, waits = DelayedPool(self.services.settings.workers), self._waits()
+        runners = self._runners(pool, keeper, waits)
+        prices = self._prices(waits)
         metronome = Metronome(
             interval_s=self.services.settings.interval_s,
             first_due_at=first_due_at,
-            on_beat=lambda beat: self._beat(beat, pool, runners),
+            on_beat=lambda beat: self._beat(beat, pool, runners, prices),
             clocks=self.clocks,
         )
         offsets = ClockKeeper(self.services.client)
@@ -84,6 +86,7 @@ class Daemon:
         keeper.start()
         metronome.start()
         offsets.start()
+        prices.start()
         self._announce(first_due_at)
         threading.Thread(target=self._watch_lock, name="lock", daemon=True).start()
         try:
@@ -92,6 +95,7 @@ class Daemon:
             notify(self.notify_socket, "STOPPING=1")
             metronome.stop()
             offsets.stop()
+            prices.stop()
             self._end(pool, keeper, started_ms)
 
     def _store_what_was_left(self, keeper: Keeper) -> None:
@@ -116,9 +120,21 @@ class Daemon:
                 _report_downtime(account.name, lost)
         return due_at_or_after(now_s, interval_s)
 
-    def _runners(self, pool: DelayedPool, keeper: Keeper) -> list[AccountRunner]:
+    def _waits(self) -> Waits:
         waits = Waits(self.services.recorder)
         waits.load(self.clocks().wall_ms)
+        return waits
+
+    def _prices(self, waits: Waits) -> PriceKeeper:
+        return PriceKeeper(
+            self.services.client,
+            self.services.recorder,
+            self.services.settings.prices,
+            waits=waits,
+            now_ms=lambda: self.clocks().wall_ms,
+        )
+
+    def _runners(self, pool: DelayedPool, keeper: Keeper, waits: Waits) -> list[AccountRunner]:
         ticklog = TickLog(len(self.targets))
         shared = Shared(
             client=self.services.client,
@@ -131,7 +147,7 @@ class Daemon:
         )
         return [AccountRunner(target, shared) for target in self.targets]
 
-    def _beat(self, beat: Beat, pool: DelayedPool, runners: Sequence[AccountRunner]) -> None:
+    def _beat(self, beat: Beat, pool: DelayedPool, runners: Sequence[AccountRunner], prices: PriceKeeper) -> None:
         """Start the tick of every account; runs in the scheduler's thread and must be quick."""
         interval_s = self.services.settings.interval_s
         if beat.skipped is not None:
@@ -142,6 +158,7 @@ class Daemon:
                 jobs.append(runner.passed_over(beat.skipped, beat.skipped_reason))
             jobs.append(runner.due(beat.due_at, interval_s, beat.since))
         pool.submit(job for job in jobs if job is not None)
+        prices.due(beat.due_at, interval_s)
 
     def _announce(self, first_due_at: int) -> None:
         now = self.clocks().wall_ms

@@ -136,6 +136,15 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What one BTC cost in a currency at a tick."""
+
+    due_at: int
+    quote: str
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One life of a daemon; `clean` when it ended by its own will."""
 
