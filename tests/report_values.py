@@ -3,8 +3,10 @@
 from decimal import Decimal
 from typing import Any
 
-from collector.domain.balances import Snapshot, exact_sum
+from collector.domain.balances import Snapshot, exact_sum, snapshot_of
+from collector.domain.periods import Period
 from collector.domain.records import Account, AccountStatus, Coverage, Failure, Gap, StoredSnapshot
+from collector.domain.statement import Statement
 from collector.reports.lines import READERS
 from collector.reports.table import table_text
 from collector.reports.values import Report
@@ -76,6 +78,25 @@ def failure(**said: Any) -> Failure:
     """A tick that failed by a time-out."""
     values = {"due_at": DUE - 300, "reason": "timeout", "http_status": None, "code": None, "detail": None}
     return Failure(**{**values, **said})
+
+
+def empty_statement(**said: Any) -> Statement:
+    """The statement of March 2026 of an account that held nothing."""
+    march = Period(name="2026-03", start_s=1_772_323_200, end_s=1_775_001_600)
+    nothing = stored_snapshot(snapshot_of([], btc_requested=True))
+    values = {
+        "account": account(),
+        "period": march,
+        "until_s": march.end_s,
+        "opening": nothing,
+        "closing": nothing,
+        "rows": (),
+        "coverage": coverage(),
+        "gaps": (),
+        "known_at_ms": march.end_s * 1000 + 120_000,
+        "recorded_at_ms": nothing.recorded_at_ms,
+    }
+    return Statement(**{**values, **said})
 
 
 def as_text(report: Report[Any], chosen: str, *, width: int | None = None) -> str:

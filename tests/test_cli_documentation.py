@@ -15,17 +15,24 @@ from collector.cli import main
 from collector.domain.spooled import Spooled
 from collector.domain.thinning import FOREVER, Keep, Rule
 from collector.domain.usage import Usage
+from collector.reports.allocation import allocation_report
+from collector.reports.changes import changes_report
+from collector.reports.coverage import coverage_report
+from collector.reports.diff import Pair, diff_report
 from collector.reports.flaws import flaws_report
 from collector.reports.gaps import gaps_report
-from collector.reports.history import history_report
+from collector.reports.history import HistoryOf, history_report
 from collector.reports.latest import latest_report
 from collector.reports.spool import spool_report
+from collector.reports.statement import statement_report
 from collector.reports.status import status_report
 from collector.reports.thinning import thinning_report
+from collector.reports.total import TotalOf, total_report
 from collector.reports.usage import usage_report
 from collector.reports.values import Basis, Report
+from collector.reports.withdrawing import withdrawing_report
 from tests.ledgers import snapshot
-from tests.report_values import NOW_MS, account, as_text, stored_snapshot
+from tests.report_values import NOW_MS, account, as_text, empty_statement, stored_snapshot
 
 TEXT = (Path(__file__).parent.parent / "docs/commands.md").read_text(encoding="utf-8")
 BASIS = Basis(account="main")
@@ -33,9 +40,16 @@ HOURLY = Rule(keep=Keep.HOURLY, span_s=FOREVER)
 EMPTY = stored_snapshot(snapshot())
 
 REPORTS: dict[str, Report[Any]] = {
-    "latest": latest_report(EMPTY, [], now_ms=NOW_MS),
-    "history": history_report(BASIS, account(), "BTC", [], []),
-    "gaps": gaps_report(BASIS, []),
+    "latest": latest_report([EMPTY], [], now_ms=NOW_MS),
+    "allocation": allocation_report([EMPTY], [], now_ms=NOW_MS),
+    "history": history_report(HistoryOf(asset="BTC", accounts=[account()]), [BASIS], [], []),
+    "diff": diff_report([Pair(before=EMPTY, after=EMPTY)], [], from_s=0, to_s=1),
+    "changes": changes_report([BASIS], [account()], [], []),
+    "total": total_report(TotalOf(accounts=[account()]), [BASIS], [], []),
+    "withdrawing": withdrawing_report([], [EMPTY], [], now_ms=NOW_MS),
+    "statement": statement_report(empty_statement(), tz="UTC"),
+    "coverage": coverage_report([], [BASIS], [], by="all", tz="UTC"),
+    "gaps": gaps_report([BASIS], []),
     "status": status_report([], database="", run=None, waits=[], now_ms=NOW_MS),
     "db stats": usage_report(Usage(accounts=(), bytes=0, free_bytes=0, typical_row=64), database=""),
     "spool list": spool_report(Spooled(path="", lots=())),
@@ -107,7 +121,7 @@ def test_every_column_is_documented(name: str) -> None:
     header = as_text(REPORTS[name], "tsv").splitlines()[0]
     assert re.findall(r"`([a-z_]+)`", columns) == header.split("\t")
     for fact in REPORTS[name].facts:
-        assert f"`{fact}`" in section(name)
+        assert f"`{fact}`" in section(name) + section("Reports")
 
 
 def test_every_format_and_field_is_documented() -> None:

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from collector.cli import read
+from collector.cli import output
 from collector.domain.records import Account
 from collector.domain.ticks import MissReason, TickRange
 from collector.storage import accounts
@@ -27,7 +27,7 @@ FROM_T0 = "2023-11-14T22:10:00Z"
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], database_url: str) -> CommandLine:
     """The command line on the database of the test, a day after T0."""
-    monkeypatch.setattr(read, "now_ms", lambda: (T0 + 86_400) * 1000)
+    monkeypatch.setattr(output, "now_ms", lambda: (T0 + 86_400) * 1000)
     return command_line(monkeypatch, capsysbinary, database_url)
 
 
@@ -64,8 +64,10 @@ def test_latest_shows_the_newest_snapshot_digit_for_digit(url: str, cli: Command
     done = cli("latest")
     assert done.code == 0
     assert done.out == (
-        "account\tdue_at\tcaptured_at\tasset\tfree\tlocked\tfrozen\twithdrawing\tipoable\tbtc_valuation\ttotal\n"
-        "main\t2023-11-14T22:14:00Z\t2023-11-14T22:14:00.345Z\tBTC\t1.50000000\t0\t0\t0\t0\t1.50000000\t1.50000000\n"
+        "account\tdue_at\tcaptured_at\tasset\tfree\tlocked\tfrozen\twithdrawing\tipoable\t"
+        "btc_valuation\ttotal\tshare\n"
+        "main\t2023-11-14T22:14:00Z\t2023-11-14T22:14:00.345Z\tBTC\t1.50000000\t0\t0\t0\t0\t"
+        "1.50000000\t1.50000000\t100.00\n"
     )
     assert done.err == "collector: open gap of 1 tick at 2023-11-14T22:15:00Z: timeout\n"
 
@@ -76,7 +78,8 @@ def test_latest_as_json_is_one_object(url: str, cli: CommandLine) -> None:
     assert done.err == ""
     report = json.loads(done.out)
     assert list(report) == [
-        "account", "wallet", "due_at", "captured_at", "age", "asset_scope", "btc_total", "unpriced", "gaps", "rows",
+        "account", "wallet", "due_at", "captured_at", "age", "clock_offset_ms",
+        "as_of", "asset_scope", "btc_total", "unpriced", "missing", "gaps", "rows",
     ]  # fmt: skip
     assert report["age"] == 86_400 - 240 - 1
     assert (report["wallet"], report["btc_total"], report["unpriced"]) == ("spot", "1.50000000", 0)
@@ -156,18 +159,28 @@ def test_no_gap_is_said(url: str, cli: CommandLine) -> None:
     assert (done.code, done.out.count("\n"), done.err) == (0, 1, "collector: there is no gap\n")
 
 
-def test_with_several_accounts_one_has_to_be_chosen(url: str, cli: CommandLine) -> None:
-    """A report rests on one account; gaps are listed for all."""
+def test_several_accounts_stand_below_each_other(url: str, cli: CommandLine) -> None:
+    """All of them, or those that are named, each with the snapshot that it rests on."""
     with recorder(url) as writer:
         live(writer, register(writer, "second"))
-    for command in (["latest"], ["history", "BTC"]):
-        done = cli(*command)
-        assert (done.code, done.out) == (2, "")
-        assert done.err == "collector: there are 2 accounts, choose one with --account: main, second\n"
+    both = json.loads(cli("latest", "--json").out)
+    assert (both["account"], both["due_at"], both["btc_total"]) == (None, None, "3.00000000")
+    assert [(one["account"], one["due_at"], one["age"]) for one in both["accounts"]] == [
+        ("main", "2023-11-14T22:14:00Z", 86_159),
+        ("second", "2023-11-14T22:14:00Z", 86_159),
+    ]
+    assert [(row["account"], row["asset"], row["total"]) for row in both["rows"]] == [
+        ("main", "BTC", "1.50000000"),
+        ("second", "BTC", "1.50000000"),
+    ]
     assert json.loads(cli("latest", "--account", "second", "--json").out)["account"] == "second"
-    both = json.loads(cli("gaps", "--json").out)
-    assert (both["account"], [row["account"] for row in both["rows"]]) == (None, ["main", "main", "second", "second"])
+    named = json.loads(cli("latest", "--account", "second", "--account", "main", "--json").out)
+    assert [row["account"] for row in named["rows"]] == ["second", "main"]
+    found = json.loads(cli("gaps", "--json").out)
+    assert (found["account"], [row["account"] for row in found["rows"]]) == (None, ["main", "main", "second", "second"])
     assert len(json.loads(cli("gaps", "--account", "main", "--json").out)["rows"]) == 2
+    lines = cli("history", "BTC", "--format", "ndjson").out.splitlines()
+    assert [json.loads(line)["account"] for line in lines] == ["main"] * 3 + ["second"] * 3
 
 
 @pytest.mark.parametrize("command", [["latest"], ["history", "BTC"], ["gaps"]])

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from collector.domain.balances import Balance
+from collector.domain.portfolio import Holding
 from collector.domain.records import AssetPoint
 from collector.domain.ticks import FailReason
+from collector.reports.bases import basis_of
 from collector.reports.gaps import gaps_report
-from collector.reports.history import history_report
-from collector.reports.latest import basis_of, latest_report
+from collector.reports.history import HistoryOf, HistoryRow, history_report
+from collector.reports.latest import latest_report
 from collector.reports.values import Basis, Report
 from tests.ledgers import held, snapshot
 from tests.pinned import assert_pinned
@@ -36,13 +38,13 @@ balances = st.lists(
 )
 
 
-def latest(*held_then: Balance) -> Report[Balance]:
+def latest(*held_then: Balance) -> Report[Holding]:
     """The report on a snapshot of these balances, and an open gap after it."""
     gaps = [gap(ticks=12, is_open=True)]
-    return latest_report(stored_snapshot(snapshot(*held_then)), gaps, now_ms=NOW_MS)
+    return latest_report([stored_snapshot(snapshot(*held_then))], gaps, now_ms=NOW_MS)
 
 
-def history() -> Report[AssetPoint]:
+def history() -> Report[HistoryRow]:
     """An asset that was sold to the last bit, and a gap."""
     amounts = {0: "0.50000000", 300: "0.00000001", 900: "0"}
     points = [
@@ -54,7 +56,8 @@ def history() -> Report[AssetPoint]:
     newest = stored_snapshot(snapshot(), due_at=DUE + 900, received_at_ms=(DUE + 900) * 1000 + 321)
     gaps = [gap(DUE + 600, failed=1, missed=0, reasons=("timeout",))]
     basis = basis_of(newest, now_ms=NOW_MS + 900_000)
-    return history_report(basis, account(), "=BTC", iter(points), gaps)
+    rows = (HistoryRow(accounts=("main",), point=point) for point in points)
+    return history_report(HistoryOf(asset="=BTC", accounts=[account()]), [basis], rows, gaps)
 
 
 @pytest.mark.parametrize("chosen", FORMATS)
@@ -77,14 +80,16 @@ def test_gaps_look_like_this(chosen: str) -> None:
         gap(DUE + 900, ticks=5, failed=2, missed=3, reasons=("banned", "waiting")),
         gap(DUE + 9000, ticks=7, is_open=True),
     ]
-    assert_pinned(f"gaps_{chosen}", as_text(gaps_report(Basis(account="main"), losses), chosen))
+    assert_pinned(f"gaps_{chosen}", as_text(gaps_report([Basis(account="main")], losses), chosen))
 
 
-def test_gaps_of_several_accounts_stand_under_no_heading() -> None:
-    """There is no one account to name, and one gap needs no sum."""
-    shown = as_text(gaps_report(Basis(account=None), [gap(name="second")]), "table")
-    assert shown.startswith("account  start_at ")
-    assert shown.count("\n") == 3
+def test_gaps_of_several_accounts_stand_under_all_their_names() -> None:
+    """Each with its snapshot, or with none; and one gap needs no sum."""
+    shown = as_text(gaps_report([Basis(account="main"), Basis(account="second")], [gap(name="second")]), "table")
+    heading, rows = shown.split("\n\n")
+    assert heading == "2 accounts, wallet spot\naccount main: no snapshot\naccount second: no snapshot"
+    assert rows.startswith("account  start_at ")
+    assert rows.count("\n") == 3
 
 
 @pytest.mark.parametrize("width", [120, 100, 60])
@@ -115,18 +120,18 @@ def test_an_empty_account_has_a_heading_and_no_rows() -> None:
 def test_what_was_not_asked_for_stays_empty() -> None:
     """No valuation is not a valuation of 0."""
     report = latest_report(
-        stored_snapshot(snapshot(held("BTC", btc_valuation=None), btc_requested=False)), [], now_ms=NOW_MS
+        [stored_snapshot(snapshot(held("BTC", btc_valuation=None), btc_requested=False))], [], now_ms=NOW_MS
     )
     assert json.loads(as_text(report, "json"))["btc_total"] is None
     assert json.loads(as_text(report, "ndjson"))["btc_valuation"] is None
-    assert as_text(report, "tsv").splitlines()[1].split("\t")[-2:] == ["", "1"]
+    assert as_text(report, "tsv").splitlines()[1].split("\t")[-3:] == ["", "1", ""]
     assert "valuation " not in as_text(report, "table").replace("btc_valuation", "")
 
 
 def test_a_manual_snapshot_and_a_limited_account_are_named() -> None:
     """An asset that is not collected is unknown, not zero."""
     limited = stored_snapshot(snapshot(held("BTC")), account(asset_scope="BTC"), interval_s=None)
-    report = latest_report(limited, [], now_ms=NOW_MS)
+    report = latest_report([limited], [], now_ms=NOW_MS)
     assert report.warnings == ("only BTC is collected: every other asset is unknown, not zero",)
     assert report.notes[0] == "this snapshot was taken by hand, off the grid"
     assert json.loads(as_text(report, "json"))["asset_scope"] == "BTC"
@@ -135,7 +140,7 @@ def test_a_manual_snapshot_and_a_limited_account_are_named() -> None:
 def test_many_gaps_are_counted_and_the_newest_named() -> None:
     """A warning of a thousand lines is read by nobody."""
     gaps = [gap(DUE + 600 * n, failed=1, missed=0, reasons=(FailReason.TLS,)) for n in range(10)]
-    report = latest_report(stored_snapshot(snapshot()), gaps, now_ms=NOW_MS)
+    report = latest_report([stored_snapshot(snapshot())], gaps, now_ms=NOW_MS)
     assert report.warnings[0] == "7 older gaps: see `collector gaps`"
     assert report.warnings[3] == "gap of 1 tick at 2026-03-31T13:30:00Z: tls"
     assert len(report.gaps) == 10
@@ -179,7 +184,7 @@ def test_json_and_ndjson_say_the_same(held_then: list[Balance]) -> None:
     lines = [json.loads(line) for line in as_text(latest(*held_then), "ndjson").splitlines()]
     head = {name: whole[name] for name in ("account", "due_at", "captured_at")}
     assert lines == [head | row for row in whole["rows"]]
-    assert all(isinstance(amount, str) for row in whole["rows"] for amount in row.values())
+    assert all(isinstance(cell, str) for row in whole["rows"] for name, cell in row.items() if name != "share")
 
 
 @given(balances, st.none() | st.integers(min_value=1, max_value=300))
@@ -215,9 +220,9 @@ def test_a_report_that_rests_on_a_wrong_clock_says_so(chosen: str) -> None:
     wrong = stored_snapshot(snapshot(held("BTC", "1")), clock_offset_ms=61_250)
     basis = basis_of(wrong, now_ms=NOW_MS)
     reports: dict[str, Report[Any]] = {
-        "latest": latest_report(wrong, [], now_ms=NOW_MS),
-        "history": history_report(basis, account(), "BTC", [], []),
-        "gaps": gaps_report(basis, []),
+        "latest": latest_report([wrong], [], now_ms=NOW_MS),
+        "history": history_report(HistoryOf(asset="BTC", accounts=[account()]), [basis], [], []),
+        "gaps": gaps_report([basis], []),
     }
     sentence = "the clock of the collecting machine is 61.2 s behind Binance's: set it right"
     assert reports[chosen].warnings == (sentence,)

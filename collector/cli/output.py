@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -60,6 +61,16 @@ def chosen_format() -> str:
     return str(next(iter(wanted)))
 
 
+def is_shown() -> bool:
+    """True when a person looks at a table on a terminal."""
+    return chosen_format() == "table" and sys.stdout.isatty()
+
+
+def wants_colour() -> bool:
+    """Unless NO_COLOR says otherwise (https://no-color.org), or a terminal that knows none."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def emit(report: Report[Any]) -> None:
     """Write a report to stdout. Where the format has no place for them, its warnings go to stderr."""
     chosen = chosen_format()
@@ -75,11 +86,21 @@ def emit(report: Report[Any]) -> None:
         complain(warning)
 
 
+def say_picture(text: str) -> None:
+    """Write a picture of characters to stdout. Raises UsageError where a format for programs was chosen."""
+    if click.get_current_context().meta.get(CHOSEN) and chosen_format() != "table":
+        raise UsageError(f"a chart is a picture and can't be {chosen_format()}: leave out --chart or the format")
+    sys.stdout.buffer.write(text.encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
+    sys.stdout.buffer.flush()
+
+
 def _lines(report: Report[Any], chosen: str) -> Iterator[str]:
     if chosen == "table":
         from collector.reports.table import table_text
 
-        return iter([table_text(report, width=shutil.get_terminal_size().columns if sys.stdout.isatty() else None)])
+        terminal = sys.stdout.isatty()
+        width = shutil.get_terminal_size().columns if terminal else None
+        return iter([table_text(report, width=width, colour=terminal and wants_colour())])
     from collector.reports.lines import READERS
 
     return READERS[chosen](report)

@@ -111,6 +111,20 @@ class Movement:
         return EXACT.subtract(getattr(self.after, field), getattr(self.before, field))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnderWay:
+    """An amount that is being withdrawn: `first` is the oldest of the snapshots in a row that show any.
+
+    `before` is the last one that showed none, or None when there is no older snapshot.
+    """
+
+    account: str
+    asset: str
+    amount: Decimal
+    first: Taken
+    before: Taken | None
+
+
 def moved(before: Balance, after: Balance) -> bool:
     """True when any amount differs; what it is worth does not count."""
     return any(getattr(before, name) != getattr(after, name) for name in AMOUNT_FIELDS)

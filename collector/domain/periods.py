@@ -53,12 +53,19 @@ def periods(every: Every, from_s: int, to_s: int, zone: tzinfo) -> Iterator[Peri
             yield Period(name=period.name, start_s=start_s, end_s=end_s)
 
 
+def slices(from_s: int, to_s: int, count: int) -> list[Period]:
+    """from_s <= t < to_s in at most so many parts of equal length, for a picture."""
+    length = max(1, -(-(to_s - from_s) // count))
+    return [Period(name="", start_s=at, end_s=min(at + length, to_s)) for at in range(from_s, to_s, length)]
+
+
 def _hours(from_s: int, to_s: int, zone: tzinfo) -> Iterator[Period]:
     # Hours begin where clocks in the zone show whole hours, which is not at whole hours of UTC everywhere.
     start_s = _whole_hour(from_s, zone)
     while start_s < to_s:
         end_s = _whole_hour(start_s + HOUR_S, zone)
-        yield Period(name=local(start_s, zone).isoformat(timespec="minutes"), start_s=start_s, end_s=end_s)
+        name = local(start_s, zone).isoformat(timespec="minutes").replace("+00:00", "Z")
+        yield Period(name=name, start_s=start_s, end_s=end_s)
         start_s = end_s
 
 

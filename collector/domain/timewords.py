@@ -29,6 +29,13 @@ def parse_instant(written: str, *, zone: tzinfo = UTC, now_s: int) -> int:
     return _instant(written, now_s) if period is None else period.start_s
 
 
+def parse_instant_ms(written: str, *, zone: tzinfo = UTC, now_ms: int) -> int:
+    """The same in epoch milliseconds, for instants that are not those of the grid."""
+    if _RFC_3339.fullmatch(written):
+        return _read(written, timedelta(milliseconds=1))
+    return now_ms if written == "now" else parse_instant(written, zone=zone, now_s=now_ms // 1000) * 1000
+
+
 def parse_period(written: str, *, zone: tzinfo = UTC, now_s: int) -> Period:
     """A day, week, month, quarter or year of the calendar in the zone. ValueError holds a sentence."""
     period = _period(written, zone, now_s)
@@ -109,11 +116,17 @@ def _instant(written: str, now_s: int) -> int:
         raise ValueError(f"{written!r} says nothing of its time zone: add Z for UTC, or an offset like +02:00")
     if not _RFC_3339.fullmatch(written):
         raise ValueError(f"{written!r} is neither a date like 2026-03-31 nor an instant like {EXAMPLE}, now or -7d")
+    return _read(written, timedelta(seconds=1))
+
+
+def _read(written: str, unit: timedelta) -> int:
+    """How many units after the epoch, rounded up."""
     try:
         parsed = datetime.fromisoformat(written.upper())
     except ValueError:
         raise ValueError(f"{written!r} is not in the calendar") from None
-    return _within(written, -((EPOCH - parsed) // timedelta(seconds=1)))
+    _within(written, (parsed - EPOCH) // timedelta(seconds=1))
+    return -((EPOCH - parsed) // unit)
 
 
 def _within(written: str, instant_s: int) -> int:

@@ -2,49 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from collector.domain.balances import Balance
-from collector.domain.offsets import clock_warnings
+from collector.domain.periods import Period
 from collector.domain.records import Account, AssetPoint, Gap
 from collector.reports.balances import FIELDS, amount_columns
-from collector.reports.gaps import gap_warnings
+from collector.reports.bases import about, one_basis
 from collector.reports.instants import rfc3339, rfc3339_ms
-from collector.reports.latest import scope_warning
-from collector.reports.values import Basis, Column, Kind, Report
+from collector.reports.values import Basis, Cell, Column, Kind, Report
 
-TIMES: tuple[Column[AssetPoint], ...] = (
-    Column(name="due_at", kind=Kind.INSTANT, cell=lambda p: rfc3339(p.due_at)),
-    Column(name="captured_at", kind=Kind.INSTANT, cell=lambda p: rfc3339_ms(p.received_at_ms)),
-)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRow:
+    """One asset at a snapshot, or at the last one of a period; `point` is None where nothing is known of it.
+
+    `accounts` are those it is the sum of, `missing` those without which there is none.
+    """
+
+    accounts: tuple[str, ...]
+    point: AssetPoint | None
+    period: Period | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryOf:
+    """What the rows are about: which asset of which accounts, which amounts, and whether by period or as a sum."""
+
+    asset: str
+    accounts: Sequence[Account]
+    fields: Sequence[str] = FIELDS
+    every: str | None = None
+    tz: str = "UTC"
+    as_sum: bool = False
 
 
 def history_report(
-    basis: Basis,
-    account: Account,
-    asset: str,
-    points: Iterable[AssetPoint],
-    gaps: Sequence[Gap],
-    *,
-    fields: Sequence[str] = FIELDS,
-) -> Report[AssetPoint]:
-    """A row for each stored tick, zeros included, oldest first; `basis` is the newest of them.
+    about_what: HistoryOf, bases: Sequence[Basis], rows: Iterable[HistoryRow], gaps: Sequence[Gap]
+) -> Report[HistoryRow]:
+    """Rows in order of time, account by account; `bases` are the newest snapshots of each account in this time.
 
-    What no row tells is unknown: `gaps` says when.
+    Without periods what no row tells is unknown: `gaps` says when. With them such a period has a blank row.
     """
+    several = len(about_what.accounts) > 1
+    account: Column[HistoryRow] = Column(name="account", kind=Kind.TEXT, cell=_account)
+    asset: Column[HistoryRow] = Column(name="asset", kind=Kind.TEXT, cell=lambda _: about_what.asset)
     return Report(
-        basis=basis,
-        subject=f"asset {asset}",
-        labels=(
-            Column(name="account", kind=Kind.TEXT, cell=lambda _: account.name),
-            Column(name="asset", kind=Kind.TEXT, cell=lambda _: asset),
-        ),
-        columns=(*TIMES, *amount_columns(_balance, fields)),
-        rows=points,
+        basis=one_basis(bases),
+        bases=tuple(bases) if several else (),
+        subject=_subject(about_what),
+        labels=() if several else (account, asset),
+        columns=(*((account, asset) if several else ()), *_columns(about_what)),
+        rows=rows,
         gaps=tuple(gaps),
-        facts={"asset_scope": account.asset_scope, "asset": asset},
-        warnings=(*clock_warnings(basis.clock_offset_ms), *scope_warning(account), *gap_warnings(gaps)),
+        facts={
+            "asset_scope": None if several else about_what.accounts[0].asset_scope,
+            "asset": about_what.asset,
+            "every": about_what.every,
+            "tz": about_what.tz,
+        },
+        warnings=about(bases, about_what.accounts, gaps=gaps),
     )
+
+
+def _columns(about_what: HistoryOf) -> tuple[Column[HistoryRow], ...]:
+    period: tuple[Column[HistoryRow], ...] = (
+        Column(name="period", kind=Kind.TEXT, cell=lambda row: row.period.name if row.period else None),
+    )
+    missing: tuple[Column[HistoryRow], ...] = (
+        Column(name="missing", kind=Kind.WORDS, cell=lambda row: row.missing or None),
+    )
+    return (
+        *(period if about_what.every else ()),
+        Column(name="due_at", kind=Kind.INSTANT, cell=_of_point(lambda point: rfc3339(point.due_at))),
+        Column(name="captured_at", kind=Kind.INSTANT, cell=_of_point(lambda point: rfc3339_ms(point.received_at_ms))),
+        *(
+            Column(name=column.name, kind=column.kind, cell=_of_point(column.cell))
+            for column in amount_columns(_balance, about_what.fields)
+        ),
+        *(missing if about_what.as_sum else ()),
+    )
+
+
+def _subject(about_what: HistoryOf) -> str:
+    every = f", the last value of each {about_what.every} ({about_what.tz})" if about_what.every else ""
+    return f"asset {about_what.asset}{every}{', all accounts together' if about_what.as_sum else ''}"
+
+
+def _account(row: HistoryRow) -> Cell:
+    return row.accounts[0] if len(row.accounts) == 1 else row.accounts
+
+
+def _of_point(cell: Callable[[AssetPoint], Cell]) -> Callable[[HistoryRow], Cell]:
+    return lambda row: None if row.point is None else cell(row.point)
 
 
 def _balance(point: AssetPoint) -> Balance:

@@ -7,8 +7,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from collector.reports.gaps import gap_object
-from collector.reports.instants import rfc3339, rfc3339_ms
+from collector.reports.bases import basis_object
+from collector.reports.gapwords import gap_object
 from collector.reports.values import Cell, Column, Kind, Report, text
 
 # A spreadsheet takes a cell that begins like this for a formula, in full width too. With the apostrophe among them,
@@ -66,16 +66,9 @@ def json_lines(report: Report[Any]) -> Iterator[str]:
 
 
 def _head(report: Report[Any]) -> dict[str, object]:
-    basis = report.basis
-    return {
-        "account": basis.account,
-        "wallet": basis.wallet,
-        "due_at": None if basis.due_at is None else rfc3339(basis.due_at),
-        "captured_at": None if basis.captured_at_ms is None else rfc3339_ms(basis.captured_at_ms),
-        "age": basis.age_s,
-        "clock_offset_ms": basis.clock_offset_ms,
-        **report.facts,
-    }
+    said = basis_object(report.basis)
+    several = {"accounts": [basis_object(basis) for basis in report.bases]} if report.bases else {}
+    return {"account": said.pop("account"), "wallet": report.basis.wallet, **said, **several, **report.facts}
 
 
 def _array(objects: Iterable[dict[str, Cell]]) -> Iterator[str]:

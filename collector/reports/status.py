@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from collector.domain.offsets import clock_warnings
 from collector.domain.records import AccountStatus, Coverage, Run, Wait
-from collector.reports.gaps import gap_words
+from collector.reports.bases import basis_of
+from collector.reports.gapwords import gap_words
 from collector.reports.instants import ago, duration, rfc3339, rfc3339_ms
-from collector.reports.latest import basis_of
 from collector.reports.values import Basis, Cell, Column, Kind, Report
 from collector.reports.verdict import newest_offset_ms, percent, state
 
@@ -21,6 +21,7 @@ def status_report(
         basis=_basis(statuses, now_ms),
         columns=_columns(now_ms),
         digest=_digest(now_ms),
+        headless=True,
         rows=tuple(statuses),
         gaps=tuple(s.open_gap for s in statuses if s.open_gap),
         facts={

@@ -7,34 +7,41 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from collector.reports.instants import ago, rfc3339, rfc3339_ms
-from collector.reports.values import Column, Kind, Report, text
+from collector.reports.bases import age_words, basis_words
+from collector.reports.values import Basis, Column, Kind, Report, text
 
 GUTTER = "  "
 
 
-def table_text(report: Report[Any], *, width: int | None) -> str:
+RED, PLAIN = "\x1b[31m", "\x1b[0m"
+
+
+def table_text(report: Report[Any], *, width: int | None, colour: bool = False) -> str:
     """What the report rests on, its rows and its notes; nothing is ever cut or wrapped.
 
-    Where `width` (None: endless) is too small, columns of nothing but zeros become a sentence; where that is not
-    enough, each row becomes a block of lines.
+    With `colour` stale ages are red. Where `width` (None: endless) is too small, columns of nothing but zeros become a
+    sentence; where that is not enough, each row becomes a block of lines.
     """
     columns = report.digest or report.columns
     cells = [[_printable(text(c.cell(row))) for c in columns] for row in report.rows]
-    heading = [] if report.digest else _heading(report)
+    heading = [] if report.headless else list(_heading(report, colour=colour))
     parts = (heading, list(_body(columns, cells, width)), [*report.notes, *report.warnings])
     return "\n".join("".join(f"{line}\n" for line in part) for part in parts if part)
 
 
-def _heading(report: Report[Any]) -> list[str]:
+def _heading(report: Report[Any], *, colour: bool) -> Iterator[str]:
     basis = report.basis
-    if basis.account is None:
-        return []
-    lines = [", ".join(filter(None, (f"account {basis.account}", f"wallet {basis.wallet}", report.subject)))]
-    if basis.due_at is not None and basis.captured_at_ms is not None and basis.age_s is not None:
-        captured = f"captured {rfc3339_ms(basis.captured_at_ms)}, {ago(basis.age_s)}"
-        lines.append(f"snapshot due {rfc3339(basis.due_at)}, {captured}")
-    return lines
+    if basis.account is not None:
+        yield ", ".join(filter(None, (f"account {basis.account}", f"wallet {basis.wallet}", report.subject)))
+        yield from [_basis_line(basis, colour=colour)] if basis.due_at is not None else []
+    elif report.bases:
+        yield ", ".join(filter(None, (f"{len(report.bases)} accounts", f"wallet {basis.wallet}", report.subject)))
+        yield from (f"account {one.account}: {_basis_line(one, colour=colour)}" for one in report.bases)
+
+
+def _basis_line(basis: Basis, *, colour: bool) -> str:
+    words, age = basis_words(basis), age_words(basis)
+    return f"{words.removesuffix(age)}{RED}{age}{PLAIN}" if colour and basis.stale else words
 
 
 def _body(columns: Sequence[Column[Any]], cells: list[list[str]], width: int | None) -> Iterator[str]:

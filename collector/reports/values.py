@@ -39,15 +39,18 @@ class Column(Generic[Row]):
 class Basis:
     """The snapshot that a report rests on.
 
-    `age_s` is now minus captured_at in seconds, negative when the snapshot comes from the future; `clock_offset_ms` is
-    Binance's clock minus the collecting machine's. Everything is None where there is no snapshot, and where a report
-    rests on those of several accounts.
+    `age_s` is now, or the instant `asked_s` (epoch seconds), minus captured_at in seconds: negative when the snapshot
+    is younger than that. `stale`: more than two intervals have passed since. `clock_offset_ms` is Binance's clock minus
+    the collecting machine's. Everything is None where there is no snapshot, and where a report rests on those of
+    several accounts.
     """
 
     account: str | None
     due_at: int | None = None
     captured_at_ms: int | None = None
     age_s: int | None = None
+    asked_s: int | None = None
+    stale: bool = False
     clock_offset_ms: int | None = None
     wallet: str = WALLET
 
@@ -58,6 +61,7 @@ class Report(Generic[Row]):
 
     `subject` is what they are about beside the account. `labels` are columns that repeat in each row what is said of
     the whole report, for formats that have nothing but rows; `digest` replaces `columns` where a person reads them.
+    `bases` are the snapshots of each account where there are several. `headless`: the rows say what they rest on.
     `rows` may be an iterator, to be read once. `gaps` are those that the rows cross, `facts` further values of the
     whole report, ready for JSON. `notes` are sentences for a person, `warnings` those without which the rows mislead.
     """
@@ -72,6 +76,8 @@ class Report(Generic[Row]):
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     digest: tuple[Column[Row], ...] = ()
+    bases: tuple[Basis, ...] = ()
+    headless: bool = False
 
     @property
     def standalone(self) -> tuple[Column[Row], ...]:

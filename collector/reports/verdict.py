@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 from collector.domain.records import AccountStatus, Coverage
 from collector.domain.ticks import MissReason
+from collector.reports.bases import STALE_AFTER
 from collector.reports.instants import duration
-
-STALE_AFTER = 2
-"""After how many intervals without a newer snapshot an account is behind."""
 
 
 def behind(statuses: Sequence[AccountStatus], *, now_ms: int) -> str | None:

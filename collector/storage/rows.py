@@ -24,7 +24,8 @@ def streamed(connection: Connection, wanted: Select[Any]) -> Iterator[Row[Any]]:
     try:
         yield from result
     finally:
-        result.close()
+        if not connection.closed:
+            result.close()
 
 
 def stored(account: Account, *, known_at_ms: int | None = None) -> tuple[ColumnElement[bool], ...]:

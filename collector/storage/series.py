@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import chain, groupby, islice
 from operator import attrgetter
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, and_, column, select, true, values
 
 from collector.domain.periods import Period
+from collector.domain.portfolio import values_by_asset
 from collector.domain.records import Account, AssetClose, AssetPoint, TotalClose, TotalPoint
 from collector.domain.renames import NO_RENAMES, Named, Renames
 from collector.storage import schema
 from collector.storage.columns import Seconds
-from collector.storage.history import first_due
+from collector.storage.history import balances_at, first_due
 from collector.storage.rows import balance_from, point_from, stored, streamed
 
 tick, balance = schema.tick, schema.balance
@@ -79,6 +81,18 @@ def total_closes(connection: Connection, account: Account, periods: Iterable[Per
         for period in some:
             due_at = last_dues.get(period.start_s)
             yield TotalClose(period=period, point=None if due_at is None else found[due_at])
+
+
+def value_closes(
+    connection: Connection, account: Account, periods: Iterable[Period], *, renames: Renames = NO_RENAMES
+) -> Iterator[tuple[Period, Mapping[str, Decimal] | None]]:
+    """What each asset was worth in BTC at the last snapshot of each period; None where there is none."""
+    for some in batches(periods):
+        last_dues = _last_dues(connection, account, some)
+        for period in some:
+            due_at = last_dues.get(period.start_s)
+            held = None if due_at is None else balances_at(connection, account, due_at, renames=renames)
+            yield period, None if held is None else values_by_asset(held)
 
 
 def first_snapshot(connection: Connection, account: Account) -> int | None:
