@@ -67,9 +67,9 @@ def spool(
 def emptied(queue: Spool) -> list[Entry]:
     """Everything that waits, oldest first, taken out one by one."""
     found = []
-    while (entry := queue.oldest()) is not None:
-        found.append(entry)
-        queue.done(entry)
+    while entries := queue.oldest(1):
+        found += entries
+        queue.done(entries)
     return found
 
 
@@ -87,7 +87,7 @@ def test_everything_comes_back_as_it_was(tmp_path: Path) -> None:
     with spool(tmp_path / "s") as queue:
         assert queue.waiting() == {"main": 3, "币安": 1}
         assert emptied(queue) == [replace(entry, id=number) for number, entry in enumerate(given, 1)]
-        assert queue.oldest() is None
+        assert queue.oldest(1) == []
         assert queue.waiting() == {}
 
 
@@ -129,8 +129,7 @@ def test_a_range_that_grew_while_it_was_stored_stays(tmp_path: Path) -> None:
     """Else the instants that came meanwhile would have no answer."""
     with spool(tmp_path / "s") as queue:
         queue.append(missed(1, 3))
-        being_stored = queue.oldest()
-        assert being_stored is not None
+        being_stored = queue.oldest(10)
         queue.append(missed(4))
         queue.done(being_stored)
         assert spans(emptied(queue)) == [(1, 4, "waiting")]
@@ -140,8 +139,7 @@ def test_a_number_is_never_used_again(tmp_path: Path) -> None:
     """Taking something out twice must not take out another one."""
     with spool(tmp_path / "s") as queue:
         queue.append(REPLY)
-        first = queue.oldest()
-        assert first is not None
+        first = queue.oldest(1)
         queue.done(first)
         queue.append(REPLY)
         queue.done(first)
@@ -153,11 +151,10 @@ def test_what_is_refused_is_kept_aside_with_its_reason(tmp_path: Path) -> None:
     with spool(tmp_path / "s") as queue:
         queue.append(REPLY)
         queue.append(missed(1))
-        bad = queue.oldest()
-        assert bad is not None
+        [bad] = queue.oldest(1)
         instead = replace(bad, outcome="failed", reason="bad_reply", body=None)
         queue.refuse(bad, "row 3: free is missing", instead=instead, now_ms=7)
-        assert queue.oldest() == instead
+        assert queue.oldest(1) == [instead]
         queue.refuse(instead, "refused again", instead=None, now_ms=8)
         queue.refuse(FAILED, "never was in the queue", instead=None, now_ms=9)
         assert spans(emptied(queue)) == [(1, 1, "waiting")]
@@ -260,7 +257,7 @@ def test_replies_of_one_database_never_go_into_another(tmp_path: Path) -> None:
     with spool(tmp_path / "s", database="database a") as queue:
         emptied(queue)
     with spool(tmp_path / "s", database="database b") as queue:
-        assert queue.oldest() is None
+        assert queue.oldest(1) == []
 
 
 def test_a_spool_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from collector.cli.context import App, database_option, pass_app
+from collector.cli.context import App, complain, database_option, pass_app
 from collector.cli.output import emit, format_options, now_ms
-from collector.errors import CollectorError, NoDataError
+from collector.errors import CollectorError, DatabaseError, NoDataError
 
 
 @click.command()
@@ -18,18 +18,27 @@ def status(app: App) -> None:
 
     Ends with 1 when the newest snapshot of a collected account is older than two intervals.
     """
+    from collector.reports.spool import spool_warnings
     from collector.reports.status import status_report
     from collector.reports.verdict import behind, nothing_collected
     from collector.storage import accounts, ledger
     from collector.storage.engine import describe, reading
+    from collector.storage.spool_view import spooled
 
-    url, now = app.settings(accounts=False).database, now_ms()
-    with reading(url) as connection:
-        found = ledger.statuses(connection)
-        run, waits = accounts.last_run(connection), accounts.waits(connection, now_ms=now)
+    settings, now = app.settings(accounts=False), now_ms()
+    url, waiting = settings.database, spooled(settings.spool)
+    try:
+        with reading(url) as connection:
+            found = ledger.statuses(connection)
+            run, waits = accounts.last_run(connection), accounts.waits(connection, now_ms=now)
+    except DatabaseError:
+        for sentence in spool_warnings(waiting):
+            complain(sentence)
+        raise
     if nothing_collected(found):
         raise NoDataError("nothing has been collected yet: start `collector run`")
-    emit(status_report(found, database=describe(url).removeprefix("database "), run=run, waits=waits, now_ms=now))
-    sentence = behind(found, now_ms=now)
-    if sentence:
-        raise CollectorError(sentence)
+    name = describe(url).removeprefix("database ")
+    emit(status_report(found, database=name, run=run, waits=waits, now_ms=now, spooled=waiting))
+    late = behind(found, now_ms=now)
+    if late:
+        raise CollectorError(late)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from collector.daemon.aside import bad_reply, entry_of, outcome_of, range_of, told_of
 from collector.domain.ticks import MissReason, Outcome, TickOutcome
 from collector.errors import UnstorableError
 from collector.storage.accounts import find
-from collector.storage.record import Recorder
+from collector.storage.record import Answer, Recorder
 from collector.storage.spool import Entry, Spool
 
 log = logging.getLogger(__name__)
 
+BATCH = 100
+"""How many entries are stored at once."""
+
 
 class Drain:
-    """Stores entries one by one; what can't be stored goes into quarantine, and its tick becomes failed.
+    """Stores entries in their order; what can't be stored goes into quarantine, and its tick becomes failed.
 
-    An entry is taken out after it was committed: killed in between, it is stored again, which changes nothing.
+    They are taken out after they were committed: killed in between, they are stored again, which changes nothing.
     """
 
     def __init__(self, recorder: Recorder, spool: Spool, *, now_ms: Callable[[], int]) -> None:
@@ -31,27 +34,32 @@ class Drain:
     def run(self, *, go_on: Callable[[], bool] = lambda: True) -> int:
         """Empty the spool; returns how many entries were stored. Raises DatabaseError, with the rest still there."""
         stored = 0
-        while go_on() and (entry := self._spool.oldest()) is not None:
-            stored += self.store(entry)
+        while go_on() and (entries := self._spool.oldest(BATCH)):
+            stored += self.store(entries)
         self._spool.shrink()
         return stored
 
-    def store(self, entry: Entry) -> bool:
-        """Store one entry and take it out; False when it went into quarantine. Raises DatabaseError."""
-        try:
-            self._write(entry)
-        except UnstorableError as error:
-            self._refuse(entry, str(error))
-            return False
-        self._spool.done(entry)
-        return True
+    def store(self, entries: Sequence[Entry]) -> int:
+        """Store these and take them out; returns how many did not go into quarantine. Raises DatabaseError.
 
-    def _write(self, entry: Entry) -> None:
+        One transaction for all: else a busy spool would fill as fast as it is emptied.
+        """
+        try:
+            answers = [self._answer(entry) for entry in entries]
+            self._recorder.record_all(answers, recorded_at_ms=self._now_ms())
+        except UnstorableError as error:
+            if len(entries) > 1:
+                return sum(self.store([entry]) for entry in entries)
+            self._refuse(entries[0], str(error))
+            return 0
+        self._spool.done(entries)
+        return len(entries)
+
+    def _answer(self, entry: Entry) -> Answer:
         account_id = self._account_id(entry.account)
         if entry.outcome == Outcome.MISSED:
-            self._recorder.record_missed(account_id, range_of(entry), MissReason(entry.reason or ""))
-        else:
-            self._recorder.record_tick(_read(entry, account_id), recorded_at_ms=self._now_ms())
+            return account_id, range_of(entry), MissReason(entry.reason or "")
+        return _read(entry, account_id)
 
     def _account_id(self, name: str) -> int:
         if name not in self._ids:

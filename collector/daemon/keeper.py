@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from collector.collect import record
 from collector.daemon.aside import bad_reply, entry_of, range_entry
-from collector.daemon.drain import Drain
+from collector.daemon.drain import BATCH, Drain
 from collector.domain.ticks import MissReason, Outcome, TickOutcome, TickRange
 from collector.errors import DamagedError, DatabaseError, UnstorableError
 from collector.storage.record import Recorder
@@ -166,11 +166,18 @@ class Keeper:
     def _work(self) -> None:
         patience = FIRST_PATIENCE_S
         while self._wake.wait() and not self._stopping.is_set():
-            if self._catch_up():
+            if self._survived():
                 patience = FIRST_PATIENCE_S
             else:
                 self._stopping.wait(patience)
                 patience = min(2 * patience, LONGEST_PATIENCE_S)
+
+    def _survived(self) -> bool:
+        try:
+            return self._catch_up()
+        except Exception:  # a bug must not leave everything in the spool until somebody restarts the daemon
+            log.exception("what waits in the spool can't be stored: this is a bug, please report it")
+            return False
 
     def _catch_up(self) -> bool:
         """Store everything that was put aside; False when the database can't take it yet."""
@@ -179,8 +186,9 @@ class Keeper:
             while not self._stopping.is_set():
                 stored += self._drain.run(go_on=lambda: not self._stopping.is_set())
                 self._write_notes()
-                if self._all_back():
-                    log.warning("the database can be written again: %d answers came from the spool", stored)
+                last = self._end_of_spool()
+                if last is not None:
+                    log.warning("the database can be written again: %d answers came from the spool", stored + last)
                     return True
         except DatabaseError as error:
             log.debug("%s", error)
@@ -201,19 +209,25 @@ class Keeper:
                 if self._notes.get(key) is write:
                     del self._notes[key]
 
-    def _all_back(self) -> bool:
-        """Whether nothing is left; then, and in the same moment, what arrives goes to the database again."""
+    def _end_of_spool(self) -> int | None:
+        """Store the little that came meanwhile; then, in the same moment, what arrives goes to the database again.
+
+        Returns how much that was; None when more than a little is left.
+        """
         with self._lock:
             self._spool_held()
-            if self._spool.oldest() is not None:
-                return False
+            left = self._spool.oldest(BATCH)
+            if len(left) == BATCH or self._notes:
+                return None
+            stored = self._drain.store(left) if left else 0
+            if self._spool.oldest(1):  # the failed tick of a reply that went into quarantine
+                return None
             while self._held:
-                self._drain.store(self._held[0])
+                stored += self._drain.store(self._held[:1])
                 del self._held[0]
-            self._aside = bool(self._notes)
-            if not self._aside:
-                self._wake.clear()
-            return not self._aside
+            self._aside = False
+            self._wake.clear()
+            return stored
 
 
 def _hold(held: list[Entry], entry: Entry) -> None:

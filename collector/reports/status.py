@@ -6,15 +6,23 @@ from collections.abc import Sequence
 
 from collector.domain.offsets import clock_warnings
 from collector.domain.records import AccountStatus, Coverage, Run, Wait
+from collector.domain.spooled import Spooled
 from collector.reports.bases import basis_of
 from collector.reports.gapwords import gap_words
 from collector.reports.instants import ago, duration, rfc3339, rfc3339_ms
+from collector.reports.spool import spool_facts, spool_warnings
 from collector.reports.values import Basis, Cell, Column, Kind, Report
 from collector.reports.verdict import newest_offset_ms, percent, state
 
 
 def status_report(
-    statuses: Sequence[AccountStatus], *, database: str, run: Run | None, waits: Sequence[Wait], now_ms: int
+    statuses: Sequence[AccountStatus],
+    *,
+    database: str,
+    run: Run | None,
+    waits: Sequence[Wait],
+    now_ms: int,
+    spooled: Spooled | None = None,
 ) -> Report[AccountStatus]:
     """A row for each account. With only one account the report rests on its newest snapshot."""
     return Report(
@@ -29,9 +37,14 @@ def status_report(
             "database": database,
             "daemon": None if run is None else _run_object(run),
             "waits": [{"scope": w.scope, "until": rfc3339_ms(w.until_ms), "reason": w.reason} for w in waits],
+            "spool": spool_facts(spooled) if spooled else None,
         },
         notes=(f"database {database}", _run_sentence(run, now_ms)),
-        warnings=(*map(_wait_sentence, waits), *clock_warnings(newest_offset_ms(statuses))),
+        warnings=(
+            *map(_wait_sentence, waits),
+            *(spool_warnings(spooled) if spooled else ()),
+            *clock_warnings(newest_offset_ms(statuses)),
+        ),
     )
 
 

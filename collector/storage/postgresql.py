@@ -16,19 +16,19 @@ SILENCE = {
     "tcp_user_timeout": "20000",
 }
 LEAST_CONNECT_TIMEOUT_S = 2
-STATEMENT_PER_PATIENCE = 2
+STATEMENT_MS = 4_000
 ABANDONED_MS = 60_000
 
 
 def connect_arguments(url: URL, role: str, patience_s: float | None) -> dict[str, Any]:
     """Parameters of libpq; what the URL says is stronger, and its `options` are kept.
 
-    With `patience_s` no lock is waited for longer than that and no statement runs longer than twice as long.
+    With `patience_s` no lock is waited for longer than that, and nothing else takes longer than a few seconds.
     """
     ours = {"connect_timeout": str(CONNECT_TIMEOUT_S), "application_name": f"collector {role}", **SILENCE}
     if patience_s is not None:
         ours["connect_timeout"] = str(max(LEAST_CONNECT_TIMEOUT_S, math.ceil(patience_s)))
-        ours["tcp_user_timeout"] = str(round(1000 * STATEMENT_PER_PATIENCE * patience_s))
+        ours["tcp_user_timeout"] = f"{STATEMENT_MS}"
     if len(hosts(url)) > 1 and role != "reader":
         ours["target_session_attrs"] = "read-write"
     chosen: dict[str, Any] = {name: value for name, value in ours.items() if name not in url.query}
@@ -55,7 +55,7 @@ def _settings(role: str, patience_s: float | None) -> dict[str, str]:
         return {}
     return {
         "lock_timeout": f"{round(1000 * patience_s)}",
-        "statement_timeout": f"{round(1000 * STATEMENT_PER_PATIENCE * patience_s)}",
+        "statement_timeout": f"{STATEMENT_MS}",
         # Of a program that was stopped in the middle: its locks must not stand in everyone's way.
         "idle_in_transaction_session_timeout": f"{ABANDONED_MS}",
     }

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -80,16 +80,17 @@ class Spool:
             if entry.outcome != MISSED or not _extended(connection, entry):
                 connection.execute(f"INSERT INTO entry ({_LISTED}) VALUES ({_PLACES})", _row(entry))
 
-    def oldest(self) -> Entry | None:
-        """The entry that has waited longest."""
+    def oldest(self, limit: int) -> list[Entry]:
+        """The entries that have waited longest, in their order."""
         with self._transaction() as connection:
-            row = connection.execute(f"SELECT {_LISTED}, id FROM entry ORDER BY id LIMIT 1").fetchone()
-        return None if row is None else _entry(row)
+            rows = connection.execute(f"SELECT {_LISTED}, id FROM entry ORDER BY id LIMIT ?", (limit,)).fetchall()
+        return [_entry(row) for row in rows]
 
-    def done(self, entry: Entry) -> None:
+    def done(self, entries: Iterable[Entry]) -> None:
         """Take out what has been stored; a range that was extended meanwhile stays."""
         with self._transaction() as connection:
-            _remove(connection, entry)
+            for entry in entries:
+                _remove(connection, entry)
 
     def refuse(self, entry: Entry, why: str, *, instead: Entry | None, now_ms: int) -> None:
         """Put an entry that can't be stored into quarantine; `instead` takes its place in the queue, if it has one."""
