@@ -36,14 +36,6 @@ def has_prices(connection: Connection, quote: str) -> bool:
     return connection.execute(wanted).first() is not None
 
 
-def has_prices(connection: Connection, quote: str) -> bool:
-    """Whether BTC ever had a price in this currency."""
-    if quote in newest_quotes(connection):
-        return True
-    wanted = select(price.c.due_at).where(price.c.base == BASE, price.c.quote == quote).limit(1)
-    return connection.execute(wanted).first() is not None
-
-
 def newest_quotes(connection: Connection) -> Sequence[str]:
     """The currencies in which BTC had a price at the newest tick that has any; none: there are no prices."""
     newest = select(price.c.due_at).order_by(price.c.due_at.desc()).limit(1).scalar_subquery()
