@@ -92,7 +92,8 @@ def library(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError:
-        raise UsageError(f"this needs {name}, which is not installed: {INSTALL[name]}") from None
+        package = name.partition(".")[0]
+        raise UsageError(f"this needs {package}, which is not installed: {INSTALL[package]}") from None
 
 
 def fits(amount: Decimal, digits: tuple[int, int]) -> bool:

@@ -1,0 +1,195 @@
+"""`collector export` on real databases of both engines: every digit, nothing overwritten, nothing half done."""
+
+import csv
+import io
+import json
+import stat
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from collector.errors import UsageError
+from collector.reports.export import write_csv
+from collector.storage.record import Recorder
+from tests.command_line import CommandLine, command_line
+from tests.ledgers import failed, held, record, recorder, register, snapshot, stored
+
+NEW_YEAR = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
+HOUR = 3600
+HEADER = "account,due_at,captured_at,asset,free,locked,frozen,withdrawing,ipoable,btc_valuation"
+LONG = "0.0000000000000000000000000000000000001"
+LINES = [
+    HEADER,
+    "main,2025-12-31T23:00:00Z,2025-12-31T23:00:00.345Z,BTC,1.50000000,0,0,0,0,1",
+    "main,2025-12-31T23:00:00Z,2025-12-31T23:00:00.345Z,ETH,0.000000000000000042,0,0,0,0,0",
+    "main,2026-01-01T00:00:00Z,2026-01-01T00:00:00.345Z,BTC,2,0,0,0,0,",
+]
+
+
+def tell(writer: Recorder, name: str) -> None:
+    """Two snapshots around the new year, the second without valuations, one of nothing, and a tick that failed."""
+    account = register(writer, name, now_s=NEW_YEAR - HOUR)
+    first = snapshot(held("BTC", "1.50000000", btc_valuation="1"), held("ETH", "0.000000000000000042"))
+    second = snapshot(held("BTC", "2", btc_valuation=None), btc_requested=False)
+    record(writer, stored(account, NEW_YEAR - HOUR, first, interval_s=HOUR))
+    record(writer, stored(account, NEW_YEAR, second, interval_s=HOUR))
+    record(writer, failed(account, NEW_YEAR + HOUR, interval_s=HOUR))
+    record(writer, stored(account, NEW_YEAR + 2 * HOUR, snapshot(), interval_s=HOUR))
+
+
+@pytest.fixture
+def url(database_url: str) -> str:
+    """One account."""
+    with recorder(database_url) as writer:
+        tell(writer, "main")
+    return database_url
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], url: str) -> CommandLine:
+    """The command line on this database."""
+    return command_line(monkeypatch, capsysbinary, url)
+
+
+def test_every_balance_comes_out_as_it_is(cli: CommandLine) -> None:
+    """With the digits that were sent; what it does not hold is said on stderr."""
+    done = cli("export")
+    assert done.code == 0
+    assert done.out.split("\r\n") == [*LINES, ""]
+    assert done.err.splitlines() == [
+        "collector: 3 rows of 3 snapshots",
+        "collector: 1 gap in this time, of which an export says nothing: `collector gaps`",
+    ]
+
+
+def test_lines_of_json_have_text_and_null(cli: CommandLine) -> None:
+    """A number in JSON would be read as a double."""
+    done = cli("export", "--format", "ndjson")
+    *_, last = map(json.loads, done.out.splitlines())
+    assert last == dict(zip(HEADER.split(","), [*LINES[3].split(",")[:-1], None], strict=True))
+
+
+def test_a_range_and_an_account_are_chosen(cli: CommandLine, url: str) -> None:
+    """From inclusive, to exclusive, as everywhere."""
+    with recorder(url) as writer:
+        tell(writer, "=second")
+        register(writer, "empty")
+    assert cli("export", "--from", "2026-01-01", "--account", "main").out.split("\r\n") == [HEADER, LINES[3], ""]
+    done = cli("export", "--to", "2026-01-01")
+    names = [row["account"] for row in csv.DictReader(io.StringIO(done.out))]
+    assert names == ["main", "main", "'=second", "'=second"]
+    assert "account 'empty' has no snapshot in this time" in done.err
+    nothing = cli("export", "--account", "empty")
+    assert (nothing.code, nothing.out) == (3, "")
+    assert "there is nothing to export" in nothing.err
+
+
+def test_a_file_is_new_private_and_whole(cli: CommandLine, tmp_path: Path) -> None:
+    """What it ends with chooses the format."""
+    out = tmp_path / "all.ndjson"
+    done = cli("export", "--out", str(out))
+    assert (done.code, done.out) == (0, "")
+    assert len(out.read_text(encoding="utf-8").splitlines()) == 3
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.glob("all*")] == ["all.ndjson"]
+    assert cli("export", "--out", str(tmp_path / "all.txt")).code == 0
+    assert (tmp_path / "all.txt").read_bytes().decode().split("\r\n") == [*LINES, ""]
+
+
+def test_nothing_is_overwritten(cli: CommandLine, tmp_path: Path) -> None:
+    """Not a file, not a folder, not what another export has begun."""
+    (tmp_path / "there.csv").write_text("mine")
+    done = cli("export", "--out", str(tmp_path / "there.csv"))
+    assert (done.code, (tmp_path / "there.csv").read_text()) == (2, "mine")
+    assert "is not overwritten" in done.err
+    (tmp_path / "begun.csv.part").write_text("half")
+    done = cli("export", "--out", str(tmp_path / "begun.csv"))
+    assert (done.code, (tmp_path / "begun.csv.part").read_text()) == (2, "half")
+    assert "left by an export that did not end" in done.err
+    (tmp_path / "folder").mkdir()
+    assert cli("export", "--format", "csv", "--out", str(tmp_path / "folder")).code == 2
+
+
+def test_a_file_that_appears_meanwhile_stays(cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An export may take minutes."""
+    out = tmp_path / "late.csv"
+
+    def write_too(file: io.StringIO, rows: object) -> None:
+        write_csv(file, rows)  # type: ignore[arg-type]  # only handed on
+        out.write_text("mine")
+
+    monkeypatch.setattr("collector.reports.export.WRITERS", {"csv": write_too})
+    done = cli("export", "--out", str(out))
+    assert (done.code, out.read_text()) == (2, "mine")
+    assert not (tmp_path / "late.csv.part").exists()
+
+
+def test_what_does_not_end_leaves_nothing(cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half an export would be taken for a whole one."""
+
+    def full(file: io.StringIO, rows: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("collector.reports.export.WRITERS", {"csv": full})
+    done = cli("export", "--out", str(tmp_path / "all.csv"))
+    assert (done.code, done.err) == (1, f"collector: can't write {tmp_path}/all.csv: No space left on device\n")
+    assert list(tmp_path.glob("all*")) == []
+    assert cli("export", "--out", str(tmp_path / "no/folder.csv")).code == 1
+
+
+def test_parquet_without_its_library_says_what_to_install(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And without --out it has nowhere to go."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    done = cli("export", "--out", str(tmp_path / "all.parquet"))
+    assert done.code == UsageError.exit_code
+    assert "this needs pyarrow, which is not installed: pip install 'binance-asset-collector[parquet]'" in done.err
+    assert "name it with --out" in cli("export", "--format", "parquet").err
+
+
+if find_spec("pyarrow"):
+
+    def read(path: Path) -> list[dict[str, object]]:
+        """The rows of a Parquet file."""
+        from pyarrow import parquet  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - it may be missing
+
+        rows: list[dict[str, object]] = parquet.ParquetFile(path).read().to_pylist()
+        return rows
+
+    def test_parquet_has_a_file_for_each_account_and_month(cli: CommandLine, url: str, tmp_path: Path) -> None:
+        """With exact decimals, null where no valuation was asked for."""
+        with recorder(url) as writer:
+            tell(writer, "a/b")
+        out = tmp_path / "all.parquet"
+        assert cli("export", "--out", str(out)).code == 0
+        files = sorted(str(path.relative_to(out)) for path in out.rglob("*.parquet"))
+        assert files == [
+            f"account={account}/month={month}/part-0.parquet"
+            for account in ("a%2Fb", "main")
+            for month in ("2025-12", "2026-01")
+        ]
+        december, january = (read(out / file) for file in files[2:])
+        assert [(row["asset"], row["free"]) for row in december] == [
+            ("BTC", Decimal("1.5")),
+            ("ETH", Decimal("0.000000000000000042")),
+        ]
+        assert (january[0]["due_at"], january[0]["btc_valuation"]) == (datetime(2026, 1, 1, tzinfo=UTC), None)
+
+    def test_amounts_too_long_for_a_decimal_stay_text(cli: CommandLine, url: str, tmp_path: Path) -> None:
+        """The whole column, so that all files have one type; a sentence says it."""
+        with recorder(url) as writer:
+            account = register(writer, "long")
+            odd = held("ODD", LONG, locked="100000000000000000000.1")
+            record(writer, stored(account, NEW_YEAR, snapshot(odd, held("BIG", "99999999999999999999"))))
+        done = cli("export", "--out", str(tmp_path / "all.parquet"))
+        assert "collector: free, locked: some amounts don't fit into decimal128(38, 18), so these are text" in done.err
+        (path,) = tmp_path.glob("all.parquet/account=long/*/part-0.parquet")
+        assert [(row["free"], row["frozen"]) for row in read(path)] == [
+            ("99999999999999999999", Decimal(0)),
+            (LONG, Decimal(0)),
+        ]
