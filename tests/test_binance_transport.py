@@ -212,6 +212,36 @@ def test_a_ca_bundle_of_the_environment_is_trusted(
         transport.close()
 
 
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"REQUESTS_CA_BUNDLE": "", "CURL_CA_BUNDLE": ""},  # which switches the verification of requests off
+        {"PYTHONHTTPSVERIFY": "0"},
+        {"SSL_CERT_FILE": "CERTIFICATE"},
+        {"SSL_CERT_DIR": "FOLDER"},
+        {"NODE_TLS_REJECT_UNAUTHORIZED": "0", "GIT_SSL_NO_VERIFY": "1", "CURL_INSECURE": "1"},
+        {"REQUESTS_CA_BUNDLE": "EMPTY"},
+    ],
+    ids=str,
+)
+def test_no_environment_switches_the_verification_off(
+    tls: ssl.SSLContext,
+    certificate: Path,
+    heads: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environ: dict[str, str],
+) -> None:
+    """Such variables are set on many machines for the sake of some other program."""
+    (tmp_path / "empty.pem").touch()
+    meant = {"CERTIFICATE": str(certificate), "FOLDER": str(certificate.parent), "EMPTY": str(tmp_path / "empty.pem")}
+    for name, value in environ.items():
+        monkeypatch.setenv(name, meant.get(value, value))
+    with RawServer(answering(response(), heads), tls=tls) as server:
+        assert _failure(server.base_url).reason == "tls"
+    assert heads == []
+
+
 def test_a_ca_bundle_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the check every request would fail, each with another text."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")

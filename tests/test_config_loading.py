@@ -605,6 +605,15 @@ def test_a_credential_with_a_name_that_cannot_be_used_is_refused(files: Files) -
 # --- transport
 
 
+@pytest.mark.parametrize("word", ["verify", "tls_verify", "ssl_verify", "insecure", "verify_ssl", "tls", "ca_bundle"])
+def test_there_is_no_key_that_switches_the_verification_of_tls_off(files: Files, word: str) -> None:
+    """A certificate that is not checked is worth nothing, and somebody would leave it so."""
+    for key in (word, f"binance.{word}"):
+        assert f"unknown key '{key}'" in files.refusal(f"{key} = false")
+        variable = f"COLLECTOR_{key.upper().replace('.', '__')}"
+        assert f"unknown environment variable {variable}" in files.refusal("", {variable: "false"})
+
+
 def test_plain_http_to_another_host_needs_a_word_and_is_warned_of(files: Files) -> None:
     """A signed request over plain http shows the key to everyone on the way."""
     toml = '[binance]\nbase_url = "http://exchange.test:80"\n'
