@@ -6,6 +6,7 @@ import sys
 from dataclasses import FrozenInstanceError
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -239,7 +240,7 @@ def examples() -> list[str]:
 
 
 def test_the_examples_of_the_document_run(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What stands there is what comes out; the last example, which needs pandas, is tried where that is there."""
+    """What stands there is what comes out."""
     first, *_ = examples()
     exec(first, {"url": url})  # noqa: S102 - the document's own example
     printed = capsys.readouterr().out.splitlines()
@@ -248,6 +249,18 @@ def test_the_examples_of_the_document_run(url: str, capsys: pytest.CaptureFixtur
     assert (days[0], days[-1]) == ("2026-03-01 nothing is known", "2026-03-31 nothing is known")
     assert days[27:29] == ["2026-03-28 1.00000000", "2026-03-29 2.0"]
     assert printed[-1].startswith("BTC 1.00000000 (Gap(")
+
+
+if find_spec("pandas") and find_spec("pyarrow"):
+
+    def test_the_example_with_pandas_runs(history: History, capsys: pytest.CaptureFixture[str]) -> None:
+        """Where both are installed: the types are those that the document names."""
+        exec(examples()[1], {"history": history})  # noqa: S102 - the document's own example
+        assert "decimal128(38, 18)" in capsys.readouterr().out
+        frame = history.asset("BTC").to_pandas()
+        assert [type(amount) for amount in frame["total"]] == [Decimal] * 3
+        assert str(frame["due_at"].dtype) == "datetime64[ms, UTC]"
+        assert history.diff(date(2026, 3, 29), "now").to_arrow()["no_price"].to_pylist() == [False, True]
 
 
 def test_every_method_is_documented() -> None:
