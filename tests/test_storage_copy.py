@@ -1,30 +1,37 @@
 """A copy holds what its source holds, digit for digit, whichever way it goes and whatever comes between."""
 
+import resource
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from collector.domain.records import Account
 from collector.domain.thinning import FOREVER, Keep, Rule
 from collector.domain.ticks import FailReason, MissReason, TickRange
 from collector.errors import DatabaseError, LockedError, SchemaVersionError, UsageError
 from collector.storage import accounts, prune, transfer
+from collector.storage import copy as copying
+from collector.storage.backup import back_up_file
+from collector.storage.bulk import insert_plain
 from collector.storage.copy import Copied, copy
-from collector.storage.engine import reading
+from collector.storage.engine import database_errors, reading
 from collector.storage.lock import held as locked
 from collector.storage.months import bounds
 from collector.storage.record import Recorder
-from collector.storage.schema import metadata
+from collector.storage.restore import back_up_server
+from collector.storage.schema import metadata, price
 from collector.storage.verify import problems_in
 from tests.damage import plant
-from tests.ledgers import T0, ask, failed, held, instant, record, recorder, register, snapshot, stored
+from tests.ledgers import T0, ask, failed, held, instant, opened, record, recorder, register, snapshot, stored
 from tests.postgres import Databases
 from tests.processes import clean_environment
 
@@ -282,6 +289,55 @@ def test_a_source_that_contradicts_itself_is_refused(url: str, other_url: str) -
         DatabaseError, match=r"has balances without a tick at .* run 'collector db verify' on the source"
     ):
         copy(url, other_url, show=silent)
+
+
+def test_a_month_that_can_not_be_made_equal_is_told(url: str, other_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that does not keep what it is given: no copy is called whole that is not."""
+    copy(url, other_url, show=silent)
+    plant(other_url, "UPDATE tick SET btc_total = '9'")
+    monkeypatch.setattr(copying, "copy_again", lambda *_: None)
+    with pytest.raises(DatabaseError, match="still differs after it was copied again"):
+        copy(url, other_url, show=silent)
+
+
+def test_a_row_that_the_target_refuses_is_told_without_its_amounts(url: str) -> None:
+    """PostgreSQL would print the whole row."""
+    with opened(url, "writer") as engine, engine.connect() as connection:
+        with pytest.raises(DatabaseError) as raised, database_errors(url), connection.begin():
+            insert_plain(connection, price, ["due_at", "base", "quote", "price"], [(T0, "BTC", "EUR", "0.10")])
+        assert "unique" in str(raised.value).lower()
+        assert "0.10" not in str(raised.value)
+        with connection.begin():
+            insert_plain(connection, price, ["due_at", "base", "quote", "price"], [])
+            assert list(connection.execute(text("SELECT count(*) FROM price"))) == [(1,)]
+
+
+@contextmanager
+def small_disk() -> Iterator[None]:
+    """No file of this process can grow beyond 60 kB."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_ends_a_copy_that_goes_on_later(url: str, tmp_path: Path) -> None:
+    """Neither a backup nor a copy is called complete; what was written helps the next run."""
+    target, file = tmp_path / "small" / "c.db", tmp_path / "small" / "b.db"
+    work: list[Callable[[], object]] = [
+        lambda: copy(url, f"sqlite:///{target}", show=silent),
+        lambda: (
+            back_up_file(url, file, show=silent) if url.startswith("sqlite") else back_up_server(url, file, show=silent)
+        ),
+    ]
+    for one in work:
+        with pytest.raises(DatabaseError, match=r"full|I/O error|File too large"), small_disk():
+            one()
+    assert [path.name for path in target.parent.iterdir() if path.name.startswith("b.db")] == []
+    copy(url, f"sqlite:///{target}", show=silent)
+    assert everything(f"sqlite:///{target}") == everything(url)
 
 
 KILLED = """

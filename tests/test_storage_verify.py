@@ -115,6 +115,17 @@ def test_a_total_that_is_not_the_sum_is_noticed(url: str) -> None:
     assert found(url) == [("btc_total", "main", T0, T0), ("btc_total", "main", T0 + 60, T0 + 60)]
 
 
+def test_a_total_that_is_no_number_is_noticed(url: str, engine_name: str) -> None:
+    """SQLite keeps any text when its CHECKs are off; PostgreSQL keeps NaN."""
+    text = {"sqlite": "1.2.3", "postgresql": "NaN"}[engine_name]
+    plant(
+        url,
+        f"UPDATE tick SET btc_total = '{text}' WHERE due_at = {instant(url, T0)}",
+        without="tick.ck_tick_btc_total_finite",
+    )
+    assert ("btc_total", "main", T0, T0) in found(url)
+
+
 def test_unknown_fields_that_are_no_json_are_noticed(url: str) -> None:
     """They could not be read back."""
     for n, text in enumerate(("{", "[]")):
