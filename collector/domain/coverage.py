@@ -66,12 +66,7 @@ def due_before(schedule: Sequence[ScheduleEntry], newest_answer: int | None, now
 
 def due_between(schedule: Sequence[ScheduleEntry], from_s: int, to_s: int) -> int:
     """How many ticks were due at from_s <= t < to_s."""
-    ends = [entry.from_at for entry in schedule[1:]] + [to_s]
-    return sum(
-        count_due(max(entry.from_at, from_s), min(end, to_s), entry.interval_s)
-        for entry, end in zip(schedule, ends, strict=True)
-        if entry.interval_s is not None
-    )
+    return sum(ticks.ticks for ticks in _due_ranges(schedule, from_s, to_s))
 
 
 def cover(ledger: Ledger, periods: Sequence[Period]) -> list[PeriodCoverage]:
@@ -134,8 +129,8 @@ def _part(ledger: Ledger, gap: Gap, period: Period) -> LostTicks | None:
 
 
 def _due_ranges(schedule: Sequence[ScheduleEntry], from_s: int, to_s: int) -> Iterator[TickRange]:
-    ends = [entry.from_at for entry in schedule[1:]] + [to_s]
-    for entry, end in zip(schedule, ends, strict=True):
+    ends = [*(entry.from_at for entry in schedule[1:]), to_s]
+    for entry, end in zip(schedule, ends, strict=False):  # no entry, no end: it only ever had manual snapshots
         if entry.interval_s is not None:
             part = range_between(max(entry.from_at, from_s), min(end, to_s), entry.interval_s)
             yield from [part] if part else []
