@@ -138,6 +138,15 @@ def _instants(skipped: TickRange | None) -> list[int]:
     return [] if skipped is None else list(range(skipped.start_at, skipped.last_due_at + 1, skipped.interval_s))
 
 
+def test_an_instant_is_beaten_once_however_often_it_is_looked_at() -> None:
+    """A clock that is set back by a moment, or a scheduler that is woken up, repeats no tick."""
+    heard: list[Beat] = []
+    metronome = Metronome(interval_s=60, first_due_at=T0, on_beat=heard.append, clocks=lambda: reading(T0 + 5.0))
+    for _ in range(3):
+        metronome.beat()
+    assert len(heard) == 1
+
+
 def test_a_beat_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixture) -> None:
     """APScheduler swallows exceptions; one bug must not end all collecting."""
     heard: list[int] = []

@@ -24,15 +24,29 @@ HOUR_S = 3600
 
 
 @pytest.fixture
-def one(database_url: str) -> Iterator[World]:
-    """An exchange with one account, and a database."""
+def one(sqlite_url: str) -> Iterator[World]:
+    """An exchange with one account, and an SQLite file."""
+    with world(sqlite_url) as made:
+        yield made
+
+
+@pytest.fixture
+def two(sqlite_url: str) -> Iterator[World]:
+    """An exchange with two accounts, `acct-0001` and `acct-0002`, and an SQLite file."""
+    with world(sqlite_url, accounts=2) as made:
+        yield made
+
+
+@pytest.fixture
+def each(database_url: str) -> Iterator[World]:
+    """An exchange with one account, and a database of each engine."""
     with world(database_url) as made:
         yield made
 
 
 @pytest.fixture
-def two(database_url: str) -> Iterator[World]:
-    """An exchange with two accounts, `acct-0001` and `acct-0002`, and a database."""
+def pair(database_url: str) -> Iterator[World]:
+    """An exchange with two accounts, and a database of each engine."""
     with world(database_url, accounts=2) as made:
         yield made
 
@@ -52,37 +66,37 @@ def error(code: int, **told: object) -> Fault:
 # -- stored, failed, missed
 
 
-def test_a_tick_is_stored_with_what_the_exchange_held(one: World) -> None:
+def test_a_tick_is_stored_with_what_the_exchange_held(each: World) -> None:
     """The whole way: asked, read exactly, recorded, told to observers."""
-    one.add()
-    assert one.tick() == ["main stored"]
-    assert one.ledger() == [("main", "+0", "stored")]
-    held = {row["asset"]: row["free"] for row in one.exchange.truth("main", T0 * 1000)}
-    rows = ask(one.url, "SELECT asset, CAST(free AS TEXT) FROM balance")
+    each.add()
+    assert each.tick() == ["main stored"]
+    assert each.ledger() == [("main", "+0", "stored")]
+    held = {row["asset"]: row["free"] for row in each.exchange.truth("main", T0 * 1000)}
+    rows = ask(each.url, "SELECT asset, CAST(free AS TEXT) FROM balance")
     assert dict(rows) == {
         asset: free.replace("0E-8", "0.00000000") for asset, free in held.items() if asset in dict(rows)
     }
     assert len(rows) > 5
 
 
-def test_a_tick_without_data_is_failed_with_its_reason(one: World) -> None:
+def test_a_tick_without_data_is_failed_with_its_reason(each: World) -> None:
     """What was asked in vain is told apart from what was never asked."""
-    one.add()
-    one.exchange.script(Fault(kind="status", status=503, path=USER_ASSET, last=2))
-    assert one.tick() == ["main failed (server_error)"]
-    one.clocks.run(60)
-    assert one.tick() == ["main stored"]
-    assert one.ledger() == [("main", "+0", "failed", "server_error"), ("main", "+60", "stored")]
+    each.add()
+    each.exchange.script(Fault(kind="status", status=503, path=USER_ASSET, last=2))
+    assert each.tick() == ["main failed (server_error)"]
+    each.clocks.run(60)
+    assert each.tick() == ["main stored"]
+    assert each.ledger() == [("main", "+0", "failed", "server_error"), ("main", "+60", "stored")]
 
 
-def test_a_paused_account_is_missed_and_never_asked(one: World) -> None:
+def test_a_paused_account_is_missed_and_never_asked(each: World) -> None:
     """Its owner said so; the ledger says so too."""
-    one.add(paused=True)
-    assert one.tick() == ["main missed (paused)"]
-    one.clocks.run(60)
-    assert one.tick() == ["main missed (paused)"]
-    assert one.ledger() == [("main", "+0..60", "missed", "paused")]
-    assert one.asked() == 0
+    each.add(paused=True)
+    assert each.tick() == ["main missed (paused)"]
+    each.clocks.run(60)
+    assert each.tick() == ["main missed (paused)"]
+    assert each.ledger() == [("main", "+0..60", "missed", "paused")]
+    assert each.asked() == 0
 
 
 @pytest.mark.parametrize(
@@ -148,18 +162,18 @@ def test_a_tick_that_comes_due_while_its_predecessor_runs_is_asked_all_the_same(
     assert [outcome.due_at - T0 for outcome in one.seen] == [0, 60]
 
 
-def test_ranges_and_ticks_of_an_account_are_recorded_in_their_order(one: World) -> None:
+def test_ranges_and_ticks_of_an_account_are_recorded_in_their_order(each: World) -> None:
     """The newest answer is where a restart goes on: nothing before it may still be missing after a crash."""
-    runner = one.add()
-    beats = [runner.due(T0, 60, one.clocks())]
+    runner = each.add()
+    beats = [runner.due(T0, 60, each.clocks())]
     skipped = TickRange(start_at=T0 + 60, last_due_at=T0 + 180, interval_s=60)
     beats.append(runner.passed_over(skipped, MissReason.SUSPENDED))
-    one.clocks.run(241)
-    beats.append(runner.due(T0 + 240, 60, one.clocks()))
+    each.clocks.run(241)
+    beats.append(runner.due(T0 + 240, 60, each.clocks()))
     assert [beat is not None for beat in beats] == [True, False, False]
-    one.start(*beats)
-    one.finish()
-    told = [(outcome.due_at - T0, words(outcome), outcome.detail) for outcome in one.seen]
+    each.start(*beats)
+    each.finish()
+    told = [(outcome.due_at - T0, words(outcome), outcome.detail) for outcome in each.seen]
     assert told == [
         (0, "main missed (overrun)", None),
         (180, "main missed (suspended)", "3 ticks"),
@@ -233,39 +247,39 @@ def test_a_full_spool_is_the_reason_when_nothing_is_asked(one: World) -> None:
 
 
 def test_a_reply_that_the_database_refuses_for_good_is_failed_and_told(
-    one: World, caplog: pytest.LogCaptureFixture
+    each: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A bug of ours must neither block the account for ever nor leave a hole in the ledger."""
-    one.add()
+    each.add()
     table = "CREATE TRIGGER bug BEFORE INSERT ON balance BEGIN SELECT RAISE(ABORT, 'a CHECK that fails'); END"
-    if one.url.startswith("postgresql"):
+    if each.url.startswith("postgresql"):
         table = "ALTER TABLE balance ADD CONSTRAINT bug CHECK (asset = 'NONE')"
-    ask(one.url, table)
-    assert one.tick() == ["main failed (bad_reply)"]
-    assert str(one.seen[0].detail).startswith("the reply could not be stored and is in quarantine: database ")
+    ask(each.url, table)
+    assert each.tick() == ["main failed (bad_reply)"]
+    assert str(each.seen[0].detail).startswith("the reply could not be stored and is in quarantine: database ")
     assert "account main: this is a bug, please report it" in caplog.text
-    amounts = [row["free"] for row in one.exchange.truth("main", T0 * 1000) if len(row["free"]) > 5]
+    amounts = [row["free"] for row in each.exchange.truth("main", T0 * 1000) if len(row["free"]) > 5]
     assert amounts
     assert not [amount for amount in amounts if amount in caplog.text]
-    ask(one.url, "DROP TRIGGER bug" if "CREATE" in table else "ALTER TABLE balance DROP CONSTRAINT bug")
-    one.clocks.run(60)
-    assert one.tick() == ["main stored"]
-    assert one.ledger() == [("main", "+0", "failed", "bad_reply"), ("main", "+60", "stored")]
+    ask(each.url, "DROP TRIGGER bug" if "CREATE" in table else "ALTER TABLE balance DROP CONSTRAINT bug")
+    each.clocks.run(60)
+    assert each.tick() == ["main stored"]
+    assert each.ledger() == [("main", "+0", "failed", "bad_reply"), ("main", "+60", "stored")]
 
 
 def test_a_range_that_the_database_refuses_for_good_blocks_nothing(
-    one: World, caplog: pytest.LogCaptureFixture
+    each: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is told as the bug that it is, and the next tick comes."""
-    runner = one.add()
+    runner = each.add()
     refuse = "CREATE TRIGGER bug BEFORE INSERT ON missed BEGIN SELECT RAISE(ABORT, 'a CHECK that fails'); END"
-    if one.url.startswith("postgresql"):
+    if each.url.startswith("postgresql"):
         refuse = "ALTER TABLE missed ADD CONSTRAINT bug CHECK (ticks = 0)"
-    ask(one.url, refuse)
+    ask(each.url, refuse)
     ticks = TickRange(start_at=T0 - 120, last_due_at=T0 - 60, interval_s=60)
-    one.start(runner.passed_over(ticks, MissReason.OVERRUN), runner.due(T0, 60, one.clocks()))
-    one.finish()
-    assert one.ledger() == [("main", "+0", "stored")]
+    each.start(runner.passed_over(ticks, MissReason.OVERRUN), runner.due(T0, 60, each.clocks()))
+    each.finish()
+    assert each.ledger() == [("main", "+0", "stored")]
     assert "account main: this is a bug, please report it" in caplog.text
 
 
@@ -287,31 +301,31 @@ def test_a_bug_while_a_reply_is_handled_costs_one_tick(
 
 
 def test_a_wrong_signature_stops_the_account_at_once_until_its_owner_mends_it(
-    two: World, caplog: pytest.LogCaptureFixture
+    pair: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Said once, probed once an hour, and resumed by itself when the key works again; others go on."""
     caplog.set_level(logging.WARNING)
-    bad, _ = two.add(0), two.add(1)
-    two.exchange.script(replace(error(-1022), account="acct-0001", last=2))
-    assert sorted(two.tick()) == ["acct-0001 failed (bad_signature)", "acct-0002 stored"]
-    known = two.account(bad)
+    bad, _ = pair.add(0), pair.add(1)
+    pair.exchange.script(replace(error(-1022), account="acct-0001", last=2))
+    assert sorted(pair.tick()) == ["acct-0001 failed (bad_signature)", "acct-0002 stored"]
+    known = pair.account(bad)
     assert (known.stopped_at_ms, known.stop_reason) == (T0 * 1000, "bad_signature")
     assert known.probe_at_ms == (T0 + HOUR_S) * 1000
 
-    two.clocks.run(60)
-    assert sorted(two.tick()) == ["acct-0001 missed (account_stopped)", "acct-0002 stored"]
-    two.clocks.run(HOUR_S - 60)
-    assert two.tick(bad) == ["acct-0001 failed (bad_signature)"]  # the probe
-    known = two.account(bad)
+    pair.clocks.run(60)
+    assert sorted(pair.tick()) == ["acct-0001 missed (account_stopped)", "acct-0002 stored"]
+    pair.clocks.run(HOUR_S - 60)
+    assert pair.tick(bad) == ["acct-0001 failed (bad_signature)"]  # the probe
+    known = pair.account(bad)
     assert (known.stopped_at_ms, known.probe_at_ms) == (T0 * 1000, (T0 + 2 * HOUR_S) * 1000)
-    two.clocks.run(60)
-    assert two.tick(bad) == ["acct-0001 missed (account_stopped)"]
-    two.clocks.run(HOUR_S - 60)
-    assert two.tick(bad) == ["acct-0001 stored"]
-    known = two.account(bad)
+    pair.clocks.run(60)
+    assert pair.tick(bad) == ["acct-0001 missed (account_stopped)"]
+    pair.clocks.run(HOUR_S - 60)
+    assert pair.tick(bad) == ["acct-0001 stored"]
+    known = pair.account(bad)
     assert (known.stopped_at_ms, known.stop_reason, known.probe_at_ms) == (None, None, None)
-    two.clocks.run(60)
-    assert two.tick(bad) == ["acct-0001 stored"]
+    pair.clocks.run(60)
+    assert pair.tick(bad) == ["acct-0001 stored"]
     said = [record.getMessage() for record in caplog.records if record.name == module.__name__]
     assert said == [
         "account acct-0001 is stopped (bad_signature) until its owner mends it; it is probed once an hour",
@@ -361,20 +375,20 @@ def test_a_limit_keeps_everyone_behind_the_address_quiet_until_the_next_minute(
     assert two.tick(first) == ["acct-0001 stored"]
 
 
-def test_a_ban_is_kept_across_a_restart_and_never_made_shorter(one: World) -> None:
+def test_a_ban_is_kept_across_a_restart_and_never_made_shorter(each: World) -> None:
     """Retry-After counts; a shorter wait that comes in later does not end it."""
-    runner = one.add()
-    one.exchange.script(
+    runner = each.add()
+    each.exchange.script(
         Fault(kind="error", path=USER_ASSET, status=418, code=-1003, retry_after="600", last=1),
     )
-    assert one.tick() == ["main failed (banned)"]
-    assert ask(one.url, "SELECT scope, reason FROM wait") == [("ip", "banned")]
-    shared = replace(one.shared, waits=waits(one.shared.recorder, one.clocks))
-    one.runners = [AccountRunner(runner.target, shared)]
-    one.clocks.run(540)
-    assert one.tick() == ["main missed (waiting)"]
-    one.clocks.run(60)
-    assert one.tick() == ["main stored"]
+    assert each.tick() == ["main failed (banned)"]
+    assert ask(each.url, "SELECT scope, reason FROM wait") == [("ip", "banned")]
+    shared = replace(each.shared, waits=waits(each.shared.recorder, each.clocks))
+    each.runners = [AccountRunner(runner.target, shared)]
+    each.clocks.run(540)
+    assert each.tick() == ["main missed (waiting)"]
+    each.clocks.run(60)
+    assert each.tick() == ["main stored"]
 
 
 def test_a_wait_of_one_account_leaves_the_others_alone(two: World) -> None:
