@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from collector.cli.choices import account_option, some_accounts
+from collector.cli.choices import accounts_option, named_accounts
 from collector.cli.context import App, complain, database_option, pass_app
 from collector.cli.output import emit, format_options
 from collector.cli.progress import progress
@@ -57,14 +57,14 @@ def _rules() -> list[Rule]:
 
 
 @click.command()
-@account_option
+@accounts_option
 @keep_options
 @click.option("--dry-run", is_flag=True, help="Only show what would go.")
 @click.option("--vacuum", is_flag=True, help="Make the SQLite file smaller afterwards; no daemon may be running.")
 @database_option
 @format_options
 @pass_app
-def prune(app: App, account: str | None, *, dry_run: bool, vacuum: bool) -> None:
+def prune(app: App, names: tuple[str, ...], *, dry_run: bool, vacuum: bool) -> None:
     """Thin a history: what no --keep option keeps goes, and the ledger says so.
 
     Whole snapshots go, never failed or missed ticks, nor manual snapshots. Spans count back from the newest snapshot
@@ -81,7 +81,7 @@ def prune(app: App, account: str | None, *, dry_run: bool, vacuum: bool) -> None
     if vacuum and file is None:
         raise UsageError("--vacuum is for SQLite: PostgreSQL uses the space again by itself")
     with reading(url) as connection:
-        planned = [plan(connection, one, rules) for one in some_accounts(connection, account)]
+        planned = [plan(connection, one, rules) for one in named_accounts(connection, names)]
         bytes_a_row = usage(connection, every_account(connection)).bytes_a_row
     if not dry_run:
         _thin(url, planned, rules, vacuum=vacuum)

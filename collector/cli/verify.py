@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from collector.cli.choices import account_option, some_accounts
+from collector.cli.choices import accounts_option, named_accounts
 from collector.cli.context import App, database_option, pass_app
 from collector.cli.output import chosen_format, emit, format_options
 from collector.cli.progress import progress
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@account_option
+@accounts_option
 @database_option
 @format_options
 @pass_app
-def stats(app: App, account: str | None) -> None:
+def stats(app: App, names: tuple[str, ...]) -> None:
     """Show how many rows and bytes there are, and how the database grows."""
     from collector.reports.usage import usage_report
     from collector.storage.engine import describe, reading
@@ -32,16 +32,16 @@ def stats(app: App, account: str | None) -> None:
 
     url = app.settings(accounts=False).database
     with reading(url) as connection:
-        found = usage(connection, some_accounts(connection, account))
+        found = usage(connection, named_accounts(connection, names))
     emit(usage_report(found, database=describe(url).removeprefix("database ")))
 
 
 @click.command()
-@account_option
+@accounts_option
 @database_option
 @format_options
 @pass_app
-def verify(app: App, account: str | None) -> None:
+def verify(app: App, names: tuple[str, ...]) -> None:
     """Recompute everything that can be recomputed, and name each tick or range that is wrong.
 
     Ends with 1 when something is wrong. It may run beside the daemon.
@@ -54,8 +54,8 @@ def verify(app: App, account: str | None) -> None:
     url, counts = app.settings(accounts=False).database, Counter[str]()
     database = describe(url).removeprefix("database ")
     with reading(url) as connection, progress() as show:
-        accounts = some_accounts(connection, account) if account else every_account(connection)
-        problems = problems_in(connection, accounts, whole=account is None, counts=counts, show=show)
+        accounts = named_accounts(connection, names) if names else every_account(connection)
+        problems = problems_in(connection, accounts, whole=not names, counts=counts, show=show)
         first = next(problems, None)
         if first is None and chosen_format() in {"table", "tsv"}:
             click.echo(verified_sentence(database, counts))
