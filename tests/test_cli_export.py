@@ -3,7 +3,10 @@
 import csv
 import io
 import json
+import os
+import pty
 import stat
+import subprocess
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,9 +17,13 @@ import pytest
 
 from collector.errors import UsageError
 from collector.reports.export import write_csv
+from collector.storage.accounts import every_account
+from collector.storage.engine import reading
+from collector.storage.export import plain_snapshots
 from collector.storage.record import Recorder
 from tests.command_line import CommandLine, command_line
 from tests.ledgers import failed, held, record, recorder, register, snapshot, stored
+from tests.processes import COMMAND, clean_environment
 
 NEW_YEAR = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
 HOUR = 3600
@@ -98,6 +105,55 @@ def test_a_file_is_new_private_and_whole(cli: CommandLine, tmp_path: Path) -> No
     assert [path.name for path in tmp_path.glob("all*")] == ["all.ndjson"]
     assert cli("export", "--out", str(tmp_path / "all.txt")).code == 0
     assert (tmp_path / "all.txt").read_bytes().decode().split("\r\n") == [*LINES, ""]
+
+
+def test_the_environment_can_choose_the_format(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every option is a variable too."""
+    monkeypatch.setenv("COLLECTOR_EXPORT_FORMAT", "ndjson")
+    assert cli("export").out.startswith('{"account": "main"')
+
+
+def test_a_reader_that_leaves_ends_it(url: str) -> None:
+    """`collector export | head` says nothing of a broken pipe."""
+    with subprocess.Popen(
+        [*COMMAND, "export"],
+        env=clean_environment(COLLECTOR_DATABASE=url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert (process.stderr.read(), process.wait(60)) == (b"", 141)
+
+
+def test_a_terminal_shows_how_far_it_is(url: str, tmp_path: Path) -> None:
+    """On stderr, and only there."""
+    ours, theirs = pty.openpty()
+    try:
+        done = subprocess.run(
+            [*COMMAND, "export", "--out", str(tmp_path / "all.csv")],
+            env=clean_environment(COLLECTOR_DATABASE=url, TERM="xterm"),
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            timeout=60,
+            check=True,
+        )
+        shown = os.read(ours, 65_536)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.stdout == b""
+    assert b"account main" in shown
+
+
+def test_a_long_range_takes_no_more_memory(url: str) -> None:
+    """Rows are written while they are read: the first one is out before the last one is asked for."""
+    with reading(url) as connection:
+        (account,) = every_account(connection)
+        snapshots = plain_snapshots(connection, account)
+        assert next(snapshots).due_at == NEW_YEAR - HOUR
+        snapshots.close()  # type: ignore[attr-defined]  # it is a generator
 
 
 def test_nothing_is_overwritten(cli: CommandLine, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -39,13 +39,11 @@ class Counted:
 @click.command()
 @accounts_option
 @range_options
-@click.option(
-    "--format", "chosen", type=click.Choice(FORMATS), help="Without it what --out ends with says it, else CSV."
-)
+@click.option("--format", type=click.Choice(FORMATS), help="Without it what --out ends with says it, else CSV.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="PATH", help="A new file; for Parquet a new folder.")
 @database_option
 @pass_app
-def export(app: App, names: tuple[str, ...], chosen: str | None, out: Path | None) -> None:
+def export(app: App, names: tuple[str, ...], format: str | None, out: Path | None) -> None:  # noqa: A002 - click's name
     """Write every balance of a range, a row for each snapshot and asset, amounts with every digit.
 
     CSV and NDJSON go to stdout without --out. Nothing is ever overwritten.
@@ -53,7 +51,7 @@ def export(app: App, names: tuple[str, ...], chosen: str | None, out: Path | Non
     from collector.storage.ledger import each_gap
 
     frame = frame_of(app)
-    span, form = chosen_range(frame), chosen or _form_of(out)
+    span, form = chosen_range(frame), format or _form_of(out)
     _check_target(form, out)
     count = Counted()
     with frame.reading() as connection, progress() as show:
@@ -138,8 +136,7 @@ def _write_folder(out: Path | None, rows: Iterator[ExportRow], as_text: Sequence
     from collector.reports.export import write_parquet
 
     assert out is not None  # noqa: S101 - Parquet without --out was refused
-    with _finished(out) as part:
-        part.mkdir(mode=0o700)
+    with _finished(out, folder=True) as part:
         write_parquet(part, rows, as_text=as_text)
 
 
@@ -154,14 +151,8 @@ def _write_lines(form: str, out: Path | None, rows: Iterator[ExportRow]) -> None
         finally:
             stdout.detach()
         return
-    with _finished(out) as part, _private(part) as file:
+    with _finished(out, folder=False) as part, part.open("w", encoding="utf-8", newline="") as file:
         WRITERS[form](file, rows)
-
-
-def _private(path: Path) -> TextIO:
-    """A new file that only its owner can read."""
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    return os.fdopen(descriptor, "w", encoding="utf-8", newline="")
 
 
 def _part(out: Path) -> Path:
@@ -169,18 +160,34 @@ def _part(out: Path) -> Path:
 
 
 @contextmanager
-def _finished(out: Path) -> Iterator[Path]:
+def _finished(out: Path, *, folder: bool) -> Iterator[Path]:
     """Where to write until all of it is there; only then it gets its name. What did not end well is removed."""
     part = _part(out)
+    with _said(out):
+        _make(part, folder=folder)
+        try:
+            yield part
+            if out.exists():
+                raise UsageError(f"{out} was made meanwhile and is not overwritten: choose another --out")
+            part.rename(out)
+        finally:
+            if part.is_dir():
+                shutil.rmtree(part)
+            else:
+                part.unlink(missing_ok=True)
+
+
+def _make(path: Path, *, folder: bool) -> None:
+    """A new file or folder for nobody but its owner."""
+    if folder:
+        path.mkdir(mode=0o700)
+    else:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+@contextmanager
+def _said(out: Path) -> Iterator[None]:
     try:
-        yield part
-        if out.exists():
-            raise UsageError(f"{out} was made meanwhile and is not overwritten: choose another --out")
-        part.rename(out)
+        yield
     except OSError as error:
         raise CollectorError(f"can't write {out}: {error.strerror}") from error
-    finally:
-        if part.is_dir():
-            shutil.rmtree(part)
-        else:
-            part.unlink(missing_ok=True)

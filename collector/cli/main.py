@@ -42,6 +42,8 @@ COMMANDS = {
     "statement": Lazy("collector.cli.statement:statement", "Show a month for the accountant."),
     "gaps": Lazy("collector.cli.coverage:gaps", "Show when nothing was collected, and why."),
     "coverage": Lazy("collector.cli.coverage:coverage", "Show how many ticks have their snapshot."),
+    "sql": Lazy("collector.cli.sql:sql", "Run one query, which can't change anything."),
+    "export": Lazy("collector.cli.export:export", "Write a whole range as CSV, NDJSON or Parquet."),
     "status": Lazy("collector.cli.status:status", "Tell whether collecting works."),
     "demo": Lazy("collector.cli.demo:demo", "Show all of it on a make-believe exchange."),
     "db": Lazy("collector.cli.db:db", "Make, upgrade and look after the database."),
