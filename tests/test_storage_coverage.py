@@ -15,7 +15,7 @@ from collector.domain.coverage import LostTicks, PeriodCoverage, due_between, lo
 from collector.domain.periods import Every, Period, periods
 from collector.domain.records import Coverage
 from collector.domain.ticks import ScheduleEntry, TickRange
-from collector.storage.coverage import database_now, first_tick, period_coverage
+from collector.storage.coverage import database_now, due_span, period_coverage
 from collector.storage.engine import reading
 from tests.ledgers import recorder, register
 from tests.lives import Event, Life, events
@@ -71,8 +71,9 @@ def test_each_period_is_what_counting_by_hand_gives(
     spans = [Period(name="", start_s=at, end_s=at + length) for at in range(start, model.clock + 100, length)]
     with reading(database_url) as connection:
         found = period_coverage(connection, model.account, spans, now_s=database_now(connection))
-        first = first_tick(connection, model.account)
-    assert first == min((at for at, interval_s in model.said.items() if interval_s), default=None)
+        span = due_span(connection, model.account, now_s=model.clock + 100)
+    since = min((at for at, interval_s in model.said.items() if interval_s), default=None)
+    assert span == (None if since is None else (since, max(model.said)))
     assert found == [counted(model, span) for span in spans]
 
 

@@ -110,13 +110,13 @@ def _periods(  # noqa: PLR0917
 ) -> list[Period]:
     """The periods of the range in which the account was due, up to now."""
     from collector.domain.periods import Every, Period, periods
-    from collector.storage.coverage import first_tick
+    from collector.storage.coverage import due_span
 
-    first = first_tick(connection, account)
-    if first is None:
+    due = due_span(connection, account, now_s=now_s)
+    if due is None:
         return []
-    start_s = first if span.from_s is None else span.from_s
-    end_s = now_s + 1 if span.to_s is None else min(span.to_s, now_s + 1)
+    start_s = due[0] if span.from_s is None else span.from_s
+    end_s = due[1] if span.to_s is None else min(span.to_s, now_s + 1)
     if start_s >= end_s:
         return []
     if by == "all":

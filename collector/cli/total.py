@@ -178,21 +178,19 @@ def _by_snapshot(question: Question) -> Iterator[TotalRow]:
         yield from _priced(question, (TotalRow(accounts=(one.name,), point=point) for point in points))
 
 
-def _by_period(question: Question, newest: Sequence[StoredSnapshot]) -> Iterator[TotalRow]:
+def _closes(question: Question, account: Account, spans: Sequence[Period]) -> Iterator[TotalRow]:
     from collector.reports.total import TotalRow
     from collector.storage.series import total_closes
 
+    for close in total_closes(question.connection, account, spans):
+        yield TotalRow(accounts=(account.name,), point=close.point, period=close.period)
+
+
+def _by_period(question: Question, newest: Sequence[StoredSnapshot]) -> Iterator[TotalRow]:
+    from collector.reports.total import TotalRow
+
     spans = _periods(question, newest)
-    each = {
-        one.name: _priced(
-            question,
-            (
-                TotalRow(accounts=(one.name,), point=close.point, period=close.period)
-                for close in total_closes(question.connection, one, spans)
-            ),
-        )
-        for one in question.accounts
-    }
+    each = {one.name: _priced(question, _closes(question, one, spans)) for one in question.accounts}
     if not question.as_sum:
         for rows in each.values():
             yield from rows

@@ -28,10 +28,12 @@ def database_now(connection: Connection) -> int:
     return int(connection.execute(text(f"SELECT {now}")).scalar_one())
 
 
-def first_tick(connection: Connection, account: Account) -> int | None:
-    """From when on the account was due (epoch seconds); None: never."""
+def due_span(connection: Connection, account: Account, *, now_s: int) -> tuple[int, int] | None:
+    """From when (inclusive) until when (exclusive) the account was due, in epoch seconds; None: never."""
     entries = schedule_of(connection, account.id)
-    return entries[0].from_at if entries else None
+    if not entries:
+        return None
+    return entries[0].from_at, now_s + 1 if entries[-1].interval_s is not None else entries[-1].from_at
 
 
 def period_coverage(
