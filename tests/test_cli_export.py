@@ -8,15 +8,18 @@ import pty
 import stat
 import subprocess
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from collector.errors import UsageError
-from collector.reports.export import write_csv
+from collector.reports.export import write_csv, write_parquet
 from collector.storage.accounts import every_account
 from collector.storage.engine import reading
 from collector.storage.export import plain_snapshots
@@ -206,6 +209,48 @@ def test_parquet_without_its_library_says_what_to_install(
     assert done.code == UsageError.exit_code
     assert "this needs pyarrow, which is not installed: pip install 'binance-asset-collector[parquet]'" in done.err
     assert "name it with --out" in cli("export", "--format", "parquet").err
+
+
+class Arrow:
+    """As much of pyarrow as is needed to see what is written where."""
+
+    def __init__(self) -> None:
+        self.written: dict[str, list[tuple[str, object]]] = {}
+        self.Table = SimpleNamespace(from_arrays=lambda arrays, schema: list(zip(schema, arrays, strict=True)))
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *details: (name, *details)
+
+    def schema(self, fields: list[tuple[str, object]]) -> list[SimpleNamespace]:
+        """Fields with a name and a type."""
+        return [SimpleNamespace(name=name, type=kind) for name, kind in fields]
+
+    def array(self, cells: object, _kind: object) -> Any:
+        """The cells, and the type to which they are cast."""
+        return SimpleNamespace(cast=lambda wanted: (cells, wanted))
+
+    def ParquetWriter(self, path: Path, *_: object, **__: object) -> Any:  # noqa: N802 - pyarrow's name
+        """Notes the amounts of each group."""
+        groups = self.written.setdefault(f"{path.parent.parent.name}/{path.parent.name}", [])
+
+        def note(table: list[tuple[Any, Any]]) -> None:
+            groups.extend((field.name, array) for field, array in table if field.name in {"free", "locked"})
+
+        return nullcontext(SimpleNamespace(write_table=note))
+
+
+def test_parquet_is_told_exact_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decimal type for what fits, text for the rest; the text of an amount is all that is handed over."""
+    arrow = Arrow()
+    monkeypatch.setitem(sys.modules, "pyarrow", arrow)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", arrow)
+    rows = [tuple(line.split(",")) for line in LINES[1:]]
+    write_parquet(tmp_path, rows, as_text=["locked"])
+    december = (("1.50000000", "0.000000000000000042"), ("decimal128", 38, 18))
+    assert arrow.written == {
+        "account=main/month=2025-12": [("free", december), ("locked", (("0", "0"), ("string",)))],
+        "account=main/month=2026-01": [("free", (("2",), ("decimal128", 38, 18))), ("locked", (("0",), ("string",)))],
+    }
 
 
 if find_spec("pyarrow"):

@@ -48,6 +48,8 @@ def test_sums_are_exact_on_both_engines(cli: CommandLine, engine_name: str) -> N
     done = cli("sql", f"SELECT {total}(free) AS total FROM latest_balance")
     assert done.out == "total\n1025.500000000000000042\n"
     assert cli("sql", f"SELECT {total}(free) AS total FROM latest_balance WHERE asset = 'XRP'").out == "total\n\n"
+    done = cli("sql", f"SELECT {total}(CASE WHEN asset <> 'BTC' THEN free END) AS total FROM latest_balance")
+    assert done.out == "total\n25.000000000000000042\n"
 
 
 def test_sqlite_orders_and_compares_amounts_as_numbers(cli: CommandLine, engine_name: str) -> None:
