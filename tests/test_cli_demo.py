@@ -10,9 +10,14 @@ from pathlib import Path
 import pytest
 
 from collector.cli import demo as module
-from collector.cli.demo import _collector, _count, _end, _fresh_database, _until
+from collector.cli.demo import _collector, _count, _end, _fresh_database, _show, _until
+from collector.domain.ticks import MissReason, TickRange
 from collector.errors import CollectorError
+from collector.storage.accounts import open_ledger
+from tests.ledgers import T0, record, recorder, register, stored
 from tests.processes import clean_environment, collector
+
+SKIPPED = MissReason.OVERRUN
 
 
 def test_the_demo_shows_what_it_promises(tmp_path: Path) -> None:
@@ -60,6 +65,22 @@ def test_a_command_that_fails_ends_the_demo(capfd: pytest.CaptureFixture[str]) -
     with pytest.raises(CollectorError, match="the demo went wrong: `collector latest` ended with 2"):
         _collector(clean_environment(), "latest", "--nonsense")
     assert capfd.readouterr().out == "$ collector latest --nonsense\n"
+
+
+def test_a_ledger_that_does_not_show_what_was_promised_is_told(
+    sqlite_url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An outage that left no failed tick, or a sum that does not come out, is a bug that the demo must not hide."""
+    with recorder(sqlite_url) as writer:
+        account = register(writer)
+        with writer.transaction() as connection:
+            open_ledger(connection, account.id, interval_s=60, now_s=T0)
+        record(writer, stored(account, T0))
+        writer.record_missed(account.id, TickRange(start_at=T0 + 60, last_due_at=T0 + 120, interval_s=60), SKIPPED)
+    environment = clean_environment(COLLECTOR_DATABASE=sqlite_url)
+    with pytest.raises(CollectorError, match=r"the demo went wrong: of \d+ ticks 1 stored, 0 failed, \d+ missed"):
+        _show(environment, tmp_path / "plain.db")
+    assert "$ collector gaps" in capfd.readouterr().out
 
 
 def test_a_daemon_that_does_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
