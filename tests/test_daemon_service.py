@@ -57,6 +57,7 @@ class Bench:
         self.lock = Lock()
         self.interval_s = HOUR_S
         self.names = [account.name for account in exchange.accounts]
+        self.spool = Path(manager.address).with_name("spool")
         self.clocks: Callable[[], Reading] = read_clocks
 
     def run(self, then: Callable[[], object] = lambda: None) -> None:
@@ -67,7 +68,7 @@ class Bench:
             *chosen,
             base_url=self.exchange.base_url,
             interval_s=self.interval_s,
-            spool=Path(self.manager.address).with_name("spool"),
+            spool=self.spool,
         )
         with open_services(settings) as services, open_spool(settings) as spool:
             daemon = Daemon(
