@@ -214,10 +214,10 @@ class History:
         with self._asking() as (connection, account):
             if every is None:
                 return Rows(rows=tuple(ledger.coverage(connection, account)), fields=flat.COVERAGE)
-            start_s = ticks.first_tick(connection, account) if from_s is None else from_s
             now_s = ticks.database_now(connection)
-            end_s = now_s + 1 if to_s is None else min(to_s, now_s + 1)
-            spans = [] if start_s is None else list(periods(_every(every), start_s, end_s, self._zone))
+            first, last = ticks.due_span(connection, account, now_s=now_s) or (0, 0)
+            start_s, end_s = first if from_s is None else from_s, last if to_s is None else min(to_s, now_s + 1)
+            spans = list(periods(_every(every), start_s, end_s, self._zone)) if last else []
             found = ticks.period_coverage(connection, account, spans, now_s=now_s)
             return Rows(rows=tuple(found), fields=flat.PERIOD_COVERAGE)
 

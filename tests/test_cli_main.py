@@ -40,7 +40,21 @@ def test_help_lists_every_command_and_imports_none() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     listed = [re.match(r"  (\w+)  ", line) for line in done.stdout.partition("Commands:")[2].splitlines()]
     assert [match[1] for match in listed if match] == [
-        *("run", "once", "check", "latest", "history", "gaps", "status", "demo", "db", "keygen", "spool", "config", "sandbox")
+        *("run", "once", "check", "latest", "history", "diff", "changes", "total", "allocation", "withdrawing"),
+        *(
+            "statement",
+            "gaps",
+            "coverage",
+            "sql",
+            "export",
+            "status",
+            "demo",
+            "db",
+            "keygen",
+            "spool",
+            "config",
+            "sandbox",
+        ),
     ]
     modules = set(eval(done.stdout.splitlines()[-1]))  # noqa: S307 - what the line above printed
     assert modules & {"sqlalchemy", "requests", "msgspec", "cryptography", "rich", "platformdirs"} == set()
