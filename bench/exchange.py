@@ -26,8 +26,8 @@ FULL = {
     "full": Fleet(name="1 % head-room", accounts=2376, interval_s=60, ticks=3, headroom=0.01),
 }
 QUICK = {
-    "hanging": Fleet(name="1 % of the requests hang", accounts=76, interval_s=2, ticks=3, headroom=0.05, hang_s=0.5),
-    "full": Fleet(name="1 % head-room", accounts=79, interval_s=2, ticks=3, headroom=0.01),
+    "hanging": Fleet(name="1 % of the requests hang", accounts=76, interval_s=2, ticks=2, headroom=0.05, hang_s=0.5),
+    "full": Fleet(name="1 % head-room", accounts=79, interval_s=2, ticks=2, headroom=0.01),
 }
 RATE = 2376 / 60
 
@@ -62,10 +62,10 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 def _run(part: str, options: argparse.Namespace) -> Any:
     if part == "rivals":
-        seconds, clients = (3, ()) if options.quick else (30, CLIENTS)
+        seconds, clients = (2, ()) if options.quick else (30, CLIENTS)
         return run_rivals(rate=RATE, seconds=seconds, clients=clients)
     if part == "punctual":
-        return run_punctual(idle_s=5, busy_s=4) if options.quick else run_punctual(idle_s=600, busy_s=300)
+        return run_punctual(idle_s=4, busy_s=4) if options.quick else run_punctual(idle_s=600, busy_s=300)
     return run_fleet((QUICK if options.quick else FULL)[part])
 
 
