@@ -47,6 +47,7 @@ class Findings:
     target: str
     engine: str
     seed: int
+    limit_ms: float = LIMIT_MS
     runs: int = 0
     seconds: float = 0.0
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -136,11 +137,11 @@ class Fuzzer:
         if watch.own_ms > findings.slowest_ms:
             findings.slowest_ms, findings.slowest_bytes = watch.own_ms, len(document)
         findings.slowest_cpu_ms = max(findings.slowest_cpu_ms, watch.cpu_ms)
-        if watch.own_ms > LIMIT_MS:
+        if watch.own_ms > findings.limit_ms:
             # Another process may have had the processor: what is slow by itself is slow each time.
             findings.over_limit_once += 1
             fastest = min(self._read(document)[1].slow_ms for _ in range(TRIES))
-            if fastest > LIMIT_MS:
+            if fastest > findings.limit_ms:
                 findings.too_slow.append(f"run {number}: {fastest:.1f} ms: {len(document)} bytes: {document[:100]!r}")
 
     def finish(self) -> Findings:
@@ -199,7 +200,7 @@ def report(findings: Findings, *, as_json: bool) -> int:
         f"slowest: {findings.slowest_ms:.2f} ms ({findings.slowest_bytes} bytes),"
         f" {findings.slowest_with_gc_ms:.2f} ms with garbage collection,"
         f" {findings.slowest_cpu_ms:.2f} ms of the processor;"
-        f" above {LIMIT_MS:.0f} ms once: {findings.over_limit_once}, each time: {len(findings.too_slow)}"
+        f" above {findings.limit_ms:.0f} ms once: {findings.over_limit_once}, each time: {len(findings.too_slow)}"
     )
     print(f"crashes and disagreements: {len(findings.flaws)}; peak memory {findings.peak_memory_mib} MiB")
     for sentence in (*findings.flaws[:SHOWN], *findings.too_slow[:SHOWN]):
@@ -214,10 +215,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--runs", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", choices=("auto", "plain", "atheris"), default="auto")
+    parser.add_argument("--limit-ms", type=float, default=LIMIT_MS, help="what takes longer, each time, is a finding")
     parser.add_argument("--json", action="store_true", dest="as_json")
     said = parser.parse_args(arguments)
     engine = said.engine if said.engine != "auto" else "atheris" if find_spec("atheris") else "plain"
-    findings = Findings(target=said.target, engine=engine, seed=said.seed)
+    findings = Findings(target=said.target, engine=engine, seed=said.seed, limit_ms=said.limit_ms)
     if engine == "atheris":
         fuzz_with_atheris(said.target, findings, said.runs, as_json=said.as_json)
     from bench.fuzz_targets import TARGETS  # noqa: PLC0415 - after Atheris had its chance to instrument it

@@ -142,8 +142,8 @@ def test_a_secret_that_is_told_is_found() -> None:
 
 @pytest.mark.parametrize("target", ["wire", "replies", "config"])
 def test_a_thousand_damaged_documents_find_nothing(target: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The long runs are recorded in docs/benchmarks.md; this one is part of every test run."""
-    assert main([target, "--runs", "1000", "--engine", "plain", "--json"]) == 0
+    """The long runs, recorded in docs/benchmarks.md, also judge the time; a busy machine must not fail this one."""
+    assert main([target, "--runs", "1000", "--engine", "plain", "--limit-ms", "inf", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["runs"], told["flaws"], told["too_slow"], told["clean"]) == (1000, [], [], True)
     assert len(told["outcomes"]) > 1

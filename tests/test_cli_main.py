@@ -337,3 +337,15 @@ def test_a_command_that_shows_warnings_itself_hears_none(tmp_path: Path, capsys:
     config.chmod(0o644)
     assert App(environ={}, config=config).settings(warn=False).warnings
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("COLLECTOR_LATEST_ACCOUNT", "nobody"), ("COLLECTOR_LATEST_ALL", "1"), ("COLLECTOR_TOTAL_IN", "USDT")],
+)
+def test_a_variable_has_the_name_of_its_option(variable: str, value: str, tmp_path: Path) -> None:
+    """The document promises COLLECTOR_<COMMAND>_<OPTION>, whatever the function behind it calls its parameter."""
+    database = {"COLLECTOR_DATABASE": f"sqlite:///{tmp_path}/none.db", variable: value}
+    done = collector(variable.split("_")[1].lower(), env=database)
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "unknown environment variable" not in done.stderr

@@ -65,6 +65,7 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = COMMANDS[cmd_name].target.partition(":")
         command: click.Command = getattr(import_module(module), attribute)
+        _name_variables(command, f"{PREFIX}_{cmd_name.upper()}_")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click passes it
@@ -193,10 +194,23 @@ def _refuse_unknown_variables(command: click.Command, prefix: str) -> None:
             raise ConfigError(f"unknown environment variable {name}: {hint}")
 
 
+def _name_variables(command: click.Command, prefix: str) -> None:
+    """Give each option the variable of its own name; click would take the name of the function's parameter."""
+    for option in command.params:
+        if isinstance(option, click.Option) and option.allow_from_autoenv:
+            option.envvar = _variable(option, prefix)
+    for name, below in command.commands.items() if isinstance(command, click.Group) else ():
+        _name_variables(below, f"{prefix}{name.upper()}_")
+
+
+def _variable(option: click.Option, prefix: str) -> str:
+    return prefix + max(option.opts, key=len).lstrip("-").replace("-", "_").upper()
+
+
 def _variables(command: click.Command, prefix: str) -> list[str]:
     inner = command.commands.items() if isinstance(command, click.Group) else ()
     own = [option for option in command.params if isinstance(option, click.Option) and option.allow_from_autoenv]
-    return [f"{prefix}{(option.name or '').upper()}" for option in own] + [
+    return [_variable(option, prefix) for option in own] + [
         variable for name, below in inner for variable in _variables(below, f"{prefix}{name.upper()}_")
     ]
 
