@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import groupby, pairwise
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, select
+from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, and_, select
 
 from collector.domain.balances import AMOUNT_FIELDS, Balance
 from collector.domain.changes import Movement, Taken, moved
@@ -16,20 +17,26 @@ from collector.domain.records import Account, Gap
 from collector.domain.renames import NO_RENAMES, Renames
 from collector.storage import schema
 from collector.storage.ledger import each_gap
-from collector.storage.rows import balance_from, stored, streamed
+from collector.storage.plain import plain
+from collector.storage.rows import stored, streamed
 
 tick, balance = schema.tick, schema.balance
 
-_amounts = attrgetter(*AMOUNT_FIELDS)
+_AMOUNTS = slice(5, 5 + len(AMOUNT_FIELDS))
+"""Where the amounts stand in a row of `_wanted`; the valuation follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
-    """What a snapshot names, as rows: most of them say what the one before said, and are never looked at closely."""
+    """What a snapshot names, as text: most of it says what the one before said, and never becomes a number.
+
+    `amounts` is of each asset, `values` what it was worth.
+    """
 
     taken: Taken
     valued: bool
-    rows: Mapping[str, Row[Any]]
+    amounts: Mapping[str, tuple[str, ...]]
+    values: Mapping[str, str | None]
 
 
 def movements(
@@ -80,32 +87,41 @@ def _names(asset: str | None, renames: Renames) -> list[str] | None:
     return None if asset is None else sorted({name for named in renames.stored(asset) for name in named.names})
 
 
-def _snapshots(
-    connection: Connection, conditions: Sequence[ColumnElement[bool]], names: Sequence[str] | None
-) -> Iterator[_Held]:
+def _wanted(dialect: Dialect, conditions: Sequence[ColumnElement[bool]], names: Sequence[str] | None) -> Select[Any]:
     joined = and_(balance.c.account_id == tick.c.account_id, balance.c.due_at == tick.c.due_at)
     joined = joined if names is None else and_(joined, balance.c.asset.in_(names))
-    wanted = (
-        select(
-            tick.c.due_at.label("tick_due_at"), tick.c.requested_at, tick.c.received_at, tick.c.btc_requested, balance
-        )
+    columns = (tick.c.due_at, tick.c.requested_at, tick.c.received_at, tick.c.btc_requested, balance.c.asset)
+    amounts = (*(balance.c[name] for name in AMOUNT_FIELDS), balance.c.btc_valuation)
+    return (
+        select(*(plain(column, dialect) for column in (*columns, *amounts)))
         .select_from(tick.outerjoin(balance, joined))
         .where(*conditions)
         .order_by(tick.c.due_at, balance.c.asset)
     )
-    for due_at, rows in groupby(streamed(connection, wanted), key=attrgetter("tick_due_at")):
-        first = next(rows)
-        taken = Taken(due_at=due_at, requested_at_ms=first.requested_at, received_at_ms=first.received_at)
-        held = {row.asset: row for row in (first, *rows) if row.asset is not None}
-        yield _Held(taken=taken, valued=bool(first.btc_requested), rows=held)
+
+
+def _snapshots(
+    connection: Connection, conditions: Sequence[ColumnElement[bool]], names: Sequence[str] | None
+) -> Iterator[_Held]:
+    rows: Iterator[Row[Any]] = streamed(connection, _wanted(connection.dialect, conditions, names))
+    for _, of_tick in groupby(rows, key=itemgetter(0)):
+        cells: list[Any] = [*of_tick]
+        due_at, requested_at, received_at, valued, asset = cells[0][:5]
+        named = [] if asset is None else cells  # None: a snapshot of nothing
+        amounts = {row[4]: row[_AMOUNTS] for row in named}
+        values = {row[4]: row[-1] for row in named}
+        taken = Taken(due_at=due_at, requested_at_ms=requested_at, received_at_ms=received_at)
+        yield _Held(taken=taken, valued=bool(valued), amounts=amounts, values=values)
 
 
 def _pairs(earlier: _Held, later: _Held, renames: Renames) -> Iterator[tuple[Balance, Balance]]:
     """Each asset that may have moved, before and after, under the names of reports."""
-    old, new = earlier.rows, later.rows
-    names = {n for n in old.keys() | new.keys() if n not in old or n not in new or _amounts(old[n]) != _amounts(new[n])}
-    if renames:
-        names = old.keys() | new.keys()
+    old, new = earlier.amounts, later.amounts
+    if old == new and not renames:
+        return
+    names = old.keys() | new.keys()
+    if not renames:
+        names = {name for name in names if old.get(name) != new.get(name)}
     before, after = (_called(held, names, renames) for held in (earlier, later))
     for asset in sorted(before.keys() | after.keys()):
         yield (
@@ -115,8 +131,14 @@ def _pairs(earlier: _Held, later: _Held, renames: Renames) -> Iterator[tuple[Bal
 
 
 def _called(held: _Held, names: Iterable[str], renames: Renames) -> dict[str, Balance]:
-    found = [balance_from(held.rows[name]) for name in names if name in held.rows]
+    found = [_balance(held, name) for name in names if name in held.amounts]
     return {b.asset: b for b in renames.applied(found, held.taken.due_at)}
+
+
+def _balance(held: _Held, name: str) -> Balance:
+    amounts = dict(zip(AMOUNT_FIELDS, map(Decimal, held.amounts[name]), strict=True))
+    value = held.values[name]
+    return Balance(asset=name, btc_valuation=None if value is None else Decimal(value), **amounts)
 
 
 class _Gaps:
