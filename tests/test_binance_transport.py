@@ -535,3 +535,19 @@ def test_the_librarys_log_shows_no_signature(server: RawServer, caplog: pytest.L
     assert "/x?timestamp=1&signature=*** HTTP/1.1" in caplog.text
     assert "5ec2e7" not in caplog.text
     assert "Starting new HTTP connection" in caplog.text
+
+
+def test_what_the_library_says_of_broken_headers_shows_no_signature(caplog: pytest.LogCaptureFixture) -> None:
+    """It is a warning with the whole URL, from another logger."""
+
+    def broken(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nnonsense\r\n\r\n[]")
+
+    with RawServer(broken) as server:
+        transport = _transport(server.base_url)
+        _get(transport, "/x?timestamp=1&signature=5ec2e7%2B")
+        transport.close()
+    assert "Failed to parse headers" in caplog.text
+    assert "signature=***" in caplog.text
+    assert "5ec2e7" not in caplog.text

@@ -62,3 +62,22 @@ def test_a_second_call_replaces_the_first(capsys: pytest.CaptureFixture[str]) ->
     log_to_stderr("info")
     logging.getLogger("collector").info("once")
     assert capsys.readouterr().err.count("once") == 1
+
+
+def failing() -> None:
+    """What another library raises."""
+    raise ValueError("can't open https://h/sapi?timestamp=1&signature=5ec2e7")
+
+
+def test_a_traceback_shows_no_signature_either(capsys: pytest.CaptureFixture[str]) -> None:
+    """The texts of other libraries' exceptions hold whole URLs."""
+    log_to_stderr("error")
+    try:
+        failing()
+    except ValueError:
+        logging.getLogger("collector").exception("this is a bug")
+        logging.getLogger("another.library").error("%s failed", "GET /x?signature=5ec2e7")
+    said = capsys.readouterr().err
+    assert "5ec2e7" not in said
+    assert "ValueError: can't open https://h/sapi?timestamp=1&signature=***\n" in said
+    assert "GET /x?signature=*** failed" in said

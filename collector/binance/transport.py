@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -20,6 +18,7 @@ from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 
 from collector.binance.address import Address
+from collector.binance.blanks import blank_logs_of
 from collector.binance.causes import fault_behind, words_behind
 from collector.binance.faults import BAD_REPLY, Fault
 from collector.binance.flights import POOL_CLASSES, Watchdog
@@ -27,8 +26,6 @@ from collector.errors import ConfigError, ExchangeError
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
-
-_SIGNATURE = re.compile(r"signature=[^&\s\"']*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +68,8 @@ class Transport:
         self._proxies = {} if address.loopback else get_environ_proxies(address.base_url)
         self._verify = _ca_bundle() or True
         self._adapter = _Adapter(pool_connections=2, pool_maxsize=pool_size)
-        for name in ("urllib3.connectionpool", "urllib3.util.retry"):
-            logging.getLogger(name).addFilter(without_signatures)
+        blank_logs_of("urllib3")
+        blank_logs_of("requests")
 
     @property
     def aborted(self) -> bool:
@@ -194,11 +191,3 @@ class _Adapter(HTTPAdapter):
 def _error(fault: Fault, words: str | None, requested_at_ms: int) -> ExchangeError:
     told = f"{fault.meaning} ({words})" if words else fault.meaning
     return ExchangeError(told, reason=fault.reason, requested_at_ms=requested_at_ms)
-
-
-def without_signatures(record: logging.LogRecord) -> bool:
-    """Blank out signatures in what urllib3 logs, whose request lines hold the URL."""
-    message = record.getMessage()
-    if "signature=" in message:
-        record.msg, record.args = _SIGNATURE.sub("signature=***", message), ()
-    return True
