@@ -1,6 +1,7 @@
 """Disks in trouble: a small one, and one that became read-only."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 
 def can_mount() -> bool:
     """Whether this process may mount a tmpfs."""
-    return os.geteuid() == 0 and _mounts()
+    return os.geteuid() == 0 and shutil.which("unshare") is not None and _mounts()
 
 
 def _mounts() -> bool:

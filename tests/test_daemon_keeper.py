@@ -305,6 +305,35 @@ def test_a_row_that_the_database_refuses_blocks_nobody(database_url: str, tmp_pa
     assert details[0] == details[1]
 
 
+def test_a_tick_has_its_answer_though_quarantine_is_full(
+    database_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two things went wrong at once: the ledger is right all the same, and the log tells of both."""
+    forbid(database_url, "EVIL")
+    with keeping(database_url, tmp_path) as kept:
+        account = register(kept.recorder)
+        kept.spool._connection.execute("PRAGMA max_page_count = 10")
+        kept.keeper.tick(*came(account, 0, body("66.6", "EVIL") + b" " * 100_000))
+    assert answers(database_url) == [(0, "failed", "bad_reply")]
+    assert "the reply could not even be kept in quarantine" in caplog.text
+
+
+def test_the_last_step_back_takes_only_a_little(sqlite_url: str, tmp_path: Path) -> None:
+    """Everybody waits for it; what is more, and the failed tick of a refused reply, is left to the next one."""
+    with keeping(sqlite_url, tmp_path, start=False) as kept:
+        account = register(kept.recorder)
+        kept.keeper._aside = True
+        for minute in range(100):
+            assert kept.aside(failed(account, T0 + 60 * minute))
+        assert kept.keeper._end_of_spool() is None
+        assert kept.spool.waiting() == {"main": 100}
+        kept.keeper.drain()
+        kept.keeper.tick(came(account, 100, body("1"))[0], b"unreadable")
+        assert (kept.keeper._end_of_spool(), kept.keeper._aside) == (None, True)
+        assert (kept.keeper._end_of_spool(), kept.keeper._aside) == (1, False)
+    assert answers(sqlite_url)[-1] == (100, "failed", "bad_reply")
+
+
 def forbid(url: str, asset: str) -> None:
     """Let the database refuse an asset for good."""
     if url.startswith("sqlite"):

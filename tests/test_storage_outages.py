@@ -7,8 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import pytest
@@ -17,10 +18,11 @@ from sqlalchemy import event, text
 from collector.domain.records import Account
 from collector.storage.record import Recorder
 from collector.storage.upkeep import upgrade
+from tests import postgres
 from tests.daemons import until
 from tests.disks import can_mount, read_only, small_disk
 from tests.ledgers import T0, ask, record, recorder, register, stored
-from tests.postgres import PostgresServer
+from tests.postgres import PostgresServer, ServerUser
 from tests.test_daemon_keeper import Kept, body, came, keeping
 
 DURABLE = {"fsync": "on", "full_page_writes": "on"}
@@ -187,6 +189,13 @@ def test_a_full_disk_loses_nothing(
         assert ask(disk.url, "PRAGMA integrity_check") == [("ok",)]
 
 
+def fill(disk: Path) -> None:
+    """Leave no space, but in the file `other`."""
+    with (disk / "other").open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(b"x" * 4096):
+            pass
+
+
 class ExhaustedDisk:
     """An SQLite file with no space to grow: a small tmpfs where that may be mounted, else SQLite's own limit."""
 
@@ -209,9 +218,7 @@ class ExhaustedDisk:
     def fill(self, kept: Kept) -> None:
         """Leave no space."""
         if self._disk is not None:
-            with (self.place / "other").open("wb", buffering=0) as file, suppress(OSError):
-                while file.write(b"x" * 4096):
-                    pass
+            fill(self.place)
         else:
             self._limit(kept, 1)
 
@@ -229,6 +236,67 @@ class ExhaustedDisk:
             connection.execute(f"PRAGMA max_page_count = {pages}")
 
         kept.recorder.close()
+
+
+def test_a_server_whose_disk_is_full_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, Any], None]
+) -> None:
+    """It refuses or even falls over; what arrives waits until somebody has made room."""
+    record_property("disk full", "tmpfs" if can_mount() else "SQLSTATE 53100")
+    with full_server(monkeypatch) as (server, disk):
+        with keeping(server.url(), tmp_path) as kept:
+            account = register(kept.recorder)
+            assert not kept.aside(*came(account, 0, body("1")))
+            with disk_full(server, disk):
+                minute = 1
+                while not kept.keeper._aside and minute < 2000:
+                    kept.aside(*came(account, minute, body(str(minute + 1), f"X{'y' * 150}{minute}")))
+                    minute += 1
+                assert kept.aside(*came(account, minute, body("7")))
+            kept.is_back()
+        assert ask(server.url(), "SELECT outcome, asset_count FROM tick") == [("stored", 1)] * (minute + 1)
+        assert ask(server.url(), "SELECT count(*) FROM balance") == [(minute + 1,)]
+
+
+@contextmanager
+def full_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[PostgresServer, Path | None]]:
+    """A server, on a disk of its own where one may be mounted."""
+    with ExitStack() as stack:
+        disk = None
+        if can_mount():
+            # In /tmp itself, where the server's user can enter.
+            folder = Path(stack.enter_context(TemporaryDirectory(dir="/tmp")))
+            folder.chmod(0o755)
+            disk = stack.enter_context(small_disk(folder, megabytes=160))
+            disk.chmod(0o777)
+            monkeypatch.setattr(postgres, "_root_folder", lambda user: _owned(disk / "server", user))
+        settings = {**DURABLE, "min_wal_size": "32MB", "max_wal_size": "32MB"}
+        server = stack.enter_context(PostgresServer(settings=settings))
+        upgrade(server.url())
+        yield server, disk
+
+
+def _owned(folder: Path, user: ServerUser) -> Path:
+    folder.mkdir()
+    os.chown(folder, user.uid or 0, user.gid or 0)
+    return folder
+
+
+@contextmanager
+def disk_full(server: PostgresServer, disk: Path | None) -> Iterator[None]:
+    """No space is left; where no disk can be mounted, the server only says so."""
+    if disk is None:
+        refusal = "BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END"
+        ask(server.url(), f"CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ {refusal} $$")
+        ask(server.url(), "CREATE TRIGGER full_disk BEFORE INSERT ON tick EXECUTE FUNCTION full_disk()")
+        yield
+        ask(server.url(), "DROP TRIGGER full_disk ON tick")
+        return
+    fill(disk)
+    yield
+    (disk / "other").unlink()
+    with suppress(postgres.NoPostgresError):  # it is stopped only if it fell over
+        server.start()
 
 
 def test_a_file_that_became_read_only_is_waited_for(sqlite_template: Path, tmp_path: Path) -> None:
