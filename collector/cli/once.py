@@ -61,10 +61,10 @@ def _stored(settings: Settings, accounts: list[AccountSettings]) -> list[int]:
         pass  # the tables are there, and this program's
     with open_services(settings) as services:
         wanted = {account.name for account in accounts}
-        collected = [t for t in targets(services, instant_ms=now_ms()) if t.account.name in wanted]
-        for line in check_histories(collected):
+        known = targets(services, instant_ms=now_ms())
+        for line in check_histories(known):  # of all: each key is noted now, and would be named nowhere later
             complain(f"warning: {line.subject}: {line.text}")
-        return [_store(services, target) for target in collected]
+        return [_store(services, target) for target in known if target.account.name in wanted]
 
 
 def _store(services: Services, target: Target) -> int:
