@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select
 
 from collector.domain.balances import Balance
-from collector.domain.records import Account, AssetPoint, Gap, StoredSnapshot
-from collector.domain.renames import together
+from collector.domain.records import Account, Gap, StoredSnapshot
 from collector.storage.schema import tick
 
 BATCH = 2_000
@@ -64,13 +62,6 @@ def balance_from(row: Row[Any]) -> Balance:
         ipoable=row.ipoable,
         btc_valuation=row.btc_valuation,
     )
-
-
-def point_from(asset: str, row: Row[Any], balances: Sequence[Balance]) -> AssetPoint:
-    """A row that has `tick_due_at`, `received_at` and `btc_requested`, and what the snapshot holds of the asset."""
-    held = together(balances) if balances else Balance.zero(asset, btc_requested=bool(row.btc_requested))
-    held = held if held.asset == asset else replace(held, asset=asset)
-    return AssetPoint(due_at=row.tick_due_at, received_at_ms=row.received_at, balance=held)
 
 
 def gap_from(row: Row[Any]) -> Gap:

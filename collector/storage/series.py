@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import chain, groupby, islice
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, and_, column, select, true, values
 
+from collector.domain.balances import AMOUNT_FIELDS, Balance
 from collector.domain.periods import Period
 from collector.domain.portfolio import values_by_asset
 from collector.domain.records import Account, AssetClose, AssetPoint, TotalClose, TotalPoint
-from collector.domain.renames import NO_RENAMES, Named, Renames
+from collector.domain.renames import NO_RENAMES, Named, Renames, together
 from collector.storage import schema
 from collector.storage.columns import Seconds
 from collector.storage.history import balances_at, first_due
-from collector.storage.rows import balance_from, point_from, stored, streamed
+from collector.storage.plain import plain
+from collector.storage.rows import stored, streamed
 
 tick, balance = schema.tick, schema.balance
 
@@ -40,8 +43,8 @@ def asset_points(
         return
     for named in _cut(renames.stored(asset), max(first, from_s or first), to_s):
         within = _between(named.from_s, named.to_s)
-        wanted = _named_rows(named.names).where(*stored(account), within).order_by(tick.c.due_at)
-        yield from _points(asset, streamed(connection, wanted))
+        wanted = _named_rows(connection, named.names).where(*stored(account), within).order_by(tick.c.due_at)
+        yield from _points(asset, streamed(connection, wanted), several=len(named.names) > 1)
 
 
 def asset_closes(
@@ -56,9 +59,10 @@ def asset_closes(
         found: dict[int, AssetPoint] = {}
         for named in renames.stored(asset):
             dues = [due for due in last_dues.values() if _in(named, due)]
-            wanted = _named_rows(named.names).where(tick.c.account_id == account.id, tick.c.due_at.in_(dues))
-            rows = connection.execute(wanted.order_by(tick.c.due_at)) if dues else ()
-            found |= {point.due_at: point for point in _points(asset, rows)}
+            of_ticks = (tick.c.account_id == account.id, tick.c.due_at.in_(dues))
+            wanted = _named_rows(connection, named.names).where(*of_ticks).order_by(tick.c.due_at)
+            rows = connection.execute(wanted) if dues else ()
+            found |= {p.due_at: p for p in _points(asset, rows, several=len(named.names) > 1)}
         for period in some:
             due_at = last_dues.get(period.start_s)
             yield AssetClose(period=period, point=None if due_at is None else found[due_at])
@@ -133,18 +137,43 @@ def batches(periods: Iterable[Period]) -> Iterator[list[Period]]:
         yield list(chain([first], islice(every, PERIODS_AT_ONCE - 1)))
 
 
-def _named_rows(names: Sequence[str]) -> Select[Any]:
+def _named_rows(connection: Connection, names: Sequence[str]) -> Select[Any]:
+    """Each tick with what it holds under these names, as whole numbers and text."""
     of_tick = and_(balance.c.account_id == tick.c.account_id, balance.c.due_at == tick.c.due_at)
     called = balance.c.asset == names[0] if len(names) == 1 else balance.c.asset.in_(names)
-    return select(tick.c.due_at.label("tick_due_at"), tick.c.received_at, tick.c.btc_requested, balance).select_from(
+    amounts = (*(balance.c[name] for name in AMOUNT_FIELDS), balance.c.btc_valuation)
+    columns = (tick.c.due_at, tick.c.received_at, tick.c.btc_requested, *amounts)
+    return select(*(plain(column, connection.dialect) for column in columns)).select_from(
         tick.outerjoin(balance, and_(of_tick, called))
     )
 
 
-def _points(asset: str, rows: Iterable[Row[Any]]) -> Iterator[AssetPoint]:
-    for _, of_tick in groupby(rows, key=attrgetter("tick_due_at")):
-        some = list(of_tick)
-        yield point_from(asset, some[0], [balance_from(row) for row in some if row.asset is not None])
+def _points(asset: str, rows: Iterable[Sequence[Any]], *, several: bool) -> Iterator[AssetPoint]:
+    """A point for each tick; with several names a tick may have as many rows."""
+    if several:
+        for _, of_tick in groupby(rows, key=itemgetter(0)):
+            points = [_point(asset, row) for row in of_tick]
+            yield replace(points[0], balance=together([point.balance for point in points]))
+    else:
+        for row in rows:
+            yield _point(asset, row)
+
+
+def _point(asset: str, row: Sequence[Any]) -> AssetPoint:
+    due_at, received_at_ms, valued, free, locked, frozen, withdrawing, ipoable, value = row
+    if free is None:
+        held = Balance.zero(asset, btc_requested=bool(valued))
+    else:
+        held = Balance(
+            asset=asset,
+            free=Decimal(free),
+            locked=Decimal(locked),
+            frozen=Decimal(frozen),
+            withdrawing=Decimal(withdrawing),
+            ipoable=Decimal(ipoable),
+            btc_valuation=None if value is None else Decimal(value),
+        )
+    return AssetPoint(due_at=due_at, received_at_ms=received_at_ms, balance=held)
 
 
 def _totals() -> Select[Any]:
