@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.error_table import TABLE, Row, check, check_aborted, check_again, check_late, check_recovery
+from collector.sandbox.answers import Answer
+from collector.sandbox.exchange import Request
+from collector.sandbox.faults import Fault
+from tests.collecting import world
+from tests.error_table import TABLE, USER_ASSET, Row, check, check_aborted, check_again, check_late, check_recovery
+from tests.ledgers import T0, ask
 
 QUIET = [row for row in TABLE if row.quiet is not None]
 MINUTES = [row for row in TABLE if row.next_minute is not None]
@@ -46,6 +51,39 @@ def test_a_limit_ends_with_the_minute_and_a_pause_after_one(row: Row, url: str) 
 def test_what_passes_within_the_tick_costs_no_snapshot(row: Row, url: str) -> None:
     """Retries are what a minute's tick has time for."""
     check_recovery(row, url)
+
+
+@pytest.mark.parametrize(("interval_s", "attempts"), [(1, 3), (2, 4), (10, 6), (60, 19), (3600, 19)])
+def test_retries_go_on_until_the_deadline_and_never_beyond_it(url: str, interval_s: int, attempts: int) -> None:
+    """A tick is tried for its interval, a minute at most: the next one must find the account free."""
+    with world(url, max_attempts=100) as on:
+        on.exchange.script(Fault(kind="status", status=503, path=USER_ASSET))
+        on.add()
+        on.start(on.runners[0].due(T0, interval_s, on.clocks()))
+        on.finish()
+        arrived = [entry.arrived_ms - T0 * 1000 for entry in on.exchange.requests(path=USER_ASSET)]
+        # Pauses of 0.25, 0.5, 1, 2 and then 4 seconds: the shortest that chance allows.
+        assert arrived == [0, 250, 750, 1750, *range(3750, 60_000, 4000)][:attempts]
+        assert arrived[-1] < min(interval_s, 60) * 1000
+        assert on.ledger() == [("main", "+0", "failed", "server_error")]
+
+
+def test_an_answer_after_the_deadline_is_discarded(url: str) -> None:
+    """Stale data is never stamped as fresh: the tick failed, and the next one asks anew."""
+    with world(url) as on:
+        answer = on.exchange._exchange.answer
+
+        def late(request: Request) -> Answer:
+            on.clocks.run(61 if request.now_ms < (T0 + 60) * 1000 else 0)
+            return answer(request)
+
+        on.exchange._exchange.answer = late  # type: ignore[method-assign]
+        on.add()
+        assert on.tick(due_at=T0) == ["main failed (timeout)"]
+        assert on.tick(due_at=T0 + 60) == ["main stored"]
+        assert ask(url, "SELECT detail FROM tick WHERE outcome = 'failed'") == [
+            ("the reply was complete only after the deadline",)
+        ]
 
 
 def test_a_request_that_is_cut_off_has_no_consequences(url: str) -> None:
