@@ -29,7 +29,7 @@ from collector.sandbox.server import Sandbox
 from tests.postgres import PostgresServer
 from tests.sandbox_client import USER_ASSET
 
-ROUNDS, QUICK_ROUNDS = 1000, 48
+ROUNDS, QUICK_ROUNDS = 1000, 39
 LANES, QUICK_LANES = 4, 3
 WANTED = ("request", "parse", "write", "spool", "idle")
 POWER_LOSS = (
