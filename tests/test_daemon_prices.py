@@ -224,6 +224,15 @@ def test_a_database_that_is_away_costs_prices_and_nothing_else(two: World, caplo
     assert caplog.text.count("prices can't be kept: database ") == 1
 
 
+def test_the_end_of_the_program_is_no_failure(two: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing can leave any more, which says nothing about the price."""
+    two.shared.client.abort()
+    with keeping(two, "USDT") as keeper:
+        due(two, keeper)
+    assert asked(two) == 0
+    assert "there is no price" not in caplog.text
+
+
 def test_a_bug_ends_neither_the_thread_nor_anything_else(two: World, caplog: pytest.LogCaptureFixture) -> None:
     """It is told as what it is."""
 
