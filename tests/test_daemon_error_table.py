@@ -12,6 +12,8 @@ from tests.collecting import world
 from tests.error_table import TABLE, USER_ASSET, Row, check, check_aborted, check_again, check_late, check_recovery
 from tests.ledgers import T0, ask
 
+KINDS = ("timeout", "clock", "rate_limited", "banned", "firewall", "maintenance", "bad_signature", "unknown_code")
+ONE_OF_EACH = [next(row for row in TABLE if row.reason == reason) for reason in KINDS]
 QUIET = [row for row in TABLE if row.quiet is not None]
 MINUTES = [row for row in TABLE if row.next_minute is not None]
 RETRIED = [row for row in TABLE if row.attempts > 1 and row.faults and row.name != "system status 1"]
@@ -33,6 +35,12 @@ def url(sqlite_template: Path, tmp_path: Path) -> str:
 def test_each_failure_has_its_consequences_and_no_others(row: Row, url: str) -> None:
     """The ledger says what was asked, what was not and why; nobody is asked too early, nobody suffers for another."""
     check(row, url)
+
+
+@pytest.mark.parametrize("row", ONE_OF_EACH, ids=named)
+def test_the_consequences_are_the_same_on_both_engines(row: Row, database_url: str) -> None:
+    """One row of each kind."""
+    check(row, database_url)
 
 
 @pytest.mark.parametrize("row", QUIET, ids=named)
