@@ -65,6 +65,7 @@ def _installed(client: str) -> Path:
     if not ready.exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True, timeout=INSTALLING_S)
         quiet = ("install", "--quiet", "--disable-pip-version-check")
-        subprocess.run([str(python), "-m", "pip", *quiet, client], check=True, timeout=INSTALLING_S)
+        pip = [str(python), "-m", "pip", *quiet, client]
+        subprocess.run(pip, check=True, timeout=INSTALLING_S, capture_output=True)
         ready.touch()
     return python

@@ -301,3 +301,15 @@ def test_an_exchange_that_others_use_too_is_not_brought_to_its_limit(
         used = foreign + sum(1 for left in ours if left > begin)
         assert used <= limit
         budget.told(number, at(now, server_ms=now + phase_ms), used * 5, at(now, server_ms=now + phase_ms))
+
+
+def test_what_left_a_little_more_than_a_minute_ago_may_still_be_ours() -> None:
+    """It may have reached Binance later than the one that was answered, as those before it."""
+    budget = Budget(SMALL)
+    sent(budget, 0, 800)
+    (number,) = sent(budget, 60_200)
+    budget.told(number, at(60_200), 15, at(60_300))
+    assert budget.foreign == 0
+    (number,) = sent(budget, 60_400)
+    budget.told(number, at(60_400), 20, at(60_500))
+    assert budget.foreign == 1

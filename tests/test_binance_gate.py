@@ -162,6 +162,28 @@ def test_first_attempts_go_before_retries_and_each_in_its_order() -> None:
     assert went == ["first 1", "first 2", "retry"]
 
 
+def test_a_first_attempt_is_not_behind_a_retry_that_may_not_leave() -> None:
+    """The one place that is left belongs to the account that has not been asked yet."""
+    clock = Stopped()
+    gate = gate_of(clock, planned=3)
+    for _ in range(2):
+        entered(gate, clock)
+    with ThreadPoolExecutor(1) as pool:
+        retry = pool.submit(entered, gate, clock, retry=True)
+        clock.until_waiting(1)
+        assert entered(gate, clock, deadline_ms=1) is not None
+        assert not retry.done()
+        for _ in range(200):
+            clock.move(1_000)
+            if retry.done():
+                break
+            time.sleep(0.001)
+        with clock.moved:
+            clock.ms = 1e10  # past its deadline, should it still wait
+            clock.moved.notify_all()
+        assert retry.result(20) is None
+
+
 # -- the client, over real sockets
 
 
@@ -221,6 +243,17 @@ def test_others_behind_the_address_are_left_their_share(*, rolling: bool) -> Non
             outcomes = [fetched(client, keys[0], 20) for _ in range(20)]
         assert {entry.status for entry in asked(exchange)} == {200}
         assert (outcomes.count("stored"), outcomes.count("waiting")) == (7, 13)
+
+
+def test_retries_leave_the_weight_to_first_attempts() -> None:
+    """With every request of a minute planned, a failure stands at once, and its own reason with it."""
+    budget = Budget(quota_of(100, 0.1), planned=19)
+    with Sandbox(1, clock=early_in_a_minute()) as exchange, client_of(exchange, budget) as (client, keys):
+        exchange.script(Fault(kind="status", status=500, path=USER_ASSETS))
+        assert fetched(client, keys[0], 20) == "server_error"
+        exchange.clear_faults()
+        assert fetched(client, keys[0], 20) == "stored"
+        assert len(asked(exchange)) == 2
 
 
 def test_after_a_ban_nobody_tries_again() -> None:
