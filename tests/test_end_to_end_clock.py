@@ -126,3 +126,4 @@ def test_the_difference_is_measured_beside_the_ticks(one: Crew) -> None:
     after = wait_for(one, 3)
     daemon.stop()
     assert [due_at for due_at, _, _ in after] == list(range(after[0][0], after[0][0] + len(after)))
+    assert len(one.exchange.requests(path="/api/v3/time")) >= 2  # no timestamp was refused: the step alone led to it
