@@ -163,7 +163,8 @@ def test_tables_are_as_the_design_wants_them(database_url: str, engine_name: str
         assert not re.search(r"\b(REAL|NUMERIC|DECIMAL|FLOAT)\b", " ".join(map(str, tables.values())))
     else:
         types = """SELECT format_type(atttypid, atttypmod), coalesce(collname, '') FROM pg_attribute
-            LEFT JOIN pg_collation AS l ON l.oid = attcollation WHERE attrelid = 'balance'::regclass AND attnum > 0"""
+            LEFT JOIN pg_collation AS l ON l.oid = attcollation WHERE attrelid = 'balance'::regclass AND attnum > 0
+            ORDER BY attnum"""
         assert ask(database_url, types) == [
             ("timestamp with time zone", ""),
             ("integer", ""),

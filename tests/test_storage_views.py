@@ -203,7 +203,9 @@ def test_a_gap_tells_its_ends_its_size_and_its_reasons(database_url: str, engine
         account = register(writer)
         lose(writer, account)
         record(writer, stored(account, T0 + 600))
-    found = ask(database_url, "SELECT start_epoch, last_due_epoch, ticks, failed, missed, reasons, open FROM gap")
+    found = ask(
+        database_url, "SELECT start_epoch, last_due_epoch, ticks, failed, missed, reasons, open FROM gap ORDER BY 1"
+    )
     assert found == [
         (T0 + 60, T0 + 360, 6, 3, 3, "paused,timeout,tls", False),
         (T0 + 480, T0 + 540, 2, 0, 2, "waiting", False),
