@@ -180,7 +180,7 @@ def _belongs(name: str, value: str, secret: str) -> bool:
     key = name.lower().replace("__", ".").rpartition(".")[2].removeprefix("binance_").removeprefix("private_key_")
     if key.removeprefix("collector_") == "database":
         with suppress(ValueError):
-            return secret in (urlsplit(value).password or "")
+            return secret in (urlsplit(value).password or "") and value.count(secret) == 1
         return False
     return key in {"api_key", "api_secret", "private_key", "passphrase"}
 

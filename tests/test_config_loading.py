@@ -338,6 +338,8 @@ def test_collecting_without_any_account_says_how_to_add_one() -> None:
         ("[binance]\nrecv_window_ms = 60001", "binance.recv_window_ms in FILE must be from 1 to 60000; it is 60001"),
         ("a = \nb = 1", "the configuration file FILE is not valid TOML: invalid value (at line 1, column 5)"),
         ("x = " + "[" * 20_000, "the configuration file FILE is not valid TOML"),
+        ("\n" + "a." * 201 + "a = 1", "line 2 of the configuration file FILE has more than 200 dots"),
+        ("# " + "." * 300 + "\na.b = 1", "unknown key 'a' in FILE"),
         ("workers = " + "9" * 5000, "the configuration file FILE holds a number that is far too long"),
         ("database = 'mysql://h'", "database in FILE must be sqlite:///FILE or postgresql://USER@HOST/NAME"),
         (

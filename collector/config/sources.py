@@ -28,6 +28,7 @@ from collector.errors import CollectorError, ConfigError, UsageError
 CONFIG_VARIABLE = "COLLECTOR_CONFIG"
 PREFIX = "COLLECTOR_"
 ACCOUNTS_PREFIX = PREFIX + "ACCOUNTS__"
+MAX_DOTS = 200
 
 # Set by others: Kubernetes describes a service named "collector" in each of its pods, and the tests have their own.
 _NOT_OURS = re.compile(r"COLLECTOR_(SERVICE_(HOST|PORT)(_.*)?|PORT(_[0-9]+_(TCP|UDP)(_.*)?)?|TEST_.*)")
@@ -187,7 +188,9 @@ class _TomlReader:
 
 def _parse(path: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        text = path.read_bytes().decode("utf-8-sig")
+        _refuse_long_keys(path, text)
+        return tomllib.loads(text)
     except OSError as e:
         raise ConfigError(f"the configuration file {path} can't be read: {e.strerror}") from e
     except UnicodeDecodeError as e:
@@ -196,6 +199,13 @@ def _parse(path: Path) -> dict[str, object]:
         raise ConfigError(f"the configuration file {path} is not valid TOML: {_lower(str(e))}") from e
     except ValueError as e:  # tomllib lets int() refuse more than 4300 digits
         raise ConfigError(f"the configuration file {path} holds a number that is far too long") from e
+
+
+def _refuse_long_keys(path: Path, text: str) -> None:
+    """A key of thousands of parts, as a damaged file may have, would keep tomllib busy for minutes."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.count(".") > MAX_DOTS and not line.lstrip().startswith("#"):
+            raise ConfigError(f"line {number} of the configuration file {path} has more than {MAX_DOTS} dots")
 
 
 def _lower(sentence: str) -> str:
