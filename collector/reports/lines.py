@@ -19,8 +19,9 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "
 def tsv_lines(report: Report[Any]) -> Iterator[str]:
     """A header and one line for each row, nothing quoted: no name holds a tab or a line end."""
     yield "\t".join(c.name for c in report.standalone) + "\n"
+    cells = [c.cell for c in report.standalone]
     for row in report.rows:
-        yield "\t".join(text(c.cell(row)) for c in report.standalone) + "\n"
+        yield "\t".join([text(cell(row)) for cell in cells]) + "\n"
 
 
 def csv_lines(report: Report[Any]) -> Iterator[str]:

@@ -87,6 +87,8 @@ class Report(Generic[Row]):
 
 def text(cell: Cell) -> str:
     """A cell as TSV, CSV and tables write it; nothing for None."""
+    if isinstance(cell, str):  # nearly all of them
+        return cell
     if cell is None:
         return ""
     if isinstance(cell, bool):
