@@ -651,3 +651,28 @@ def test_prices_are_a_list_in_the_file_and_separated_by_commas_in_the_variable(
 def test_a_variable_that_lists_no_currencies_is_refused(files: Files, value: str) -> None:
     """Nothing is dropped in silence."""
     assert "COLLECTOR_PRICES must be codes of currencies" in files.refusal("", {"COLLECTOR_PRICES": value})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("api_secret", "Nq7" * 20),
+        ("api_key", "Nq7" * 20),
+        ("private_key", PEM),
+        ("private_key", PEM.replace("\n", "\\n")),
+        ("passphrase", "first line\nsecond line"),
+    ],
+)
+def test_a_secret_in_the_place_of_its_files_name_is_not_shown(files: Files, key: str, value: str) -> None:
+    """A slip that everyone makes once; the message is what they send to whoever helps them."""
+    variable = f"COLLECTOR_ACCOUNTS__MAIN__{key.upper()}_FILE"
+    told = files.refusal("[accounts.main]\npaused = true", {variable: value})
+    assert told == f"{variable} must name a file, and looks like the secret itself: that is what {key} is for"
+
+
+def test_a_file_may_be_called_like_a_key(files: Files) -> None:
+    """If it is there."""
+    name = "Nq7" * 20
+    files.write(f"conf/{name}", "thesecret")
+    settings = files.load(f"[accounts.main]\napi_key = 'k'\napi_secret_file = '{name}'")
+    assert settings.accounts[0].api_secret == Secret("thesecret")

@@ -10,7 +10,7 @@ from typing import Any, cast
 from collector.config import checks
 from collector.config.database import file_at, holds_password, masked_url, normal_url, spool_of, sqlite_url
 from collector.config.keys import ACCOUNT_KEYS, MAIN_ACCOUNT, MAIN_VARIABLES, PLAIN_KEYS, Key
-from collector.config.secretfiles import exposure, locate, read_secret
+from collector.config.secretfiles import exposure, locate, looks_like_a_secret, read_secret
 from collector.config.sources import (
     ACCOUNTS_PREFIX,
     Given,
@@ -188,6 +188,8 @@ class Resolver:
 
     def _from_file(self, given: Given, key: Key) -> Any:
         path = self._path(given)
+        if looks_like_a_secret(str(given.value).strip(), path):
+            raise ValueError(f"must name a file, and looks like the secret itself: that is what {key.name} is for")
         text = read_secret(path)
         if given.layer is not Layer.CREDENTIAL and path.parent != self.credentials:
             self._warn(exposure(path))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
 MAX_BYTES = 65_536
+
+_KEY = re.compile(r"[A-Za-z0-9]{32,}")
 
 
 def locate(name: str, base: Path, credentials: Path | None) -> Path:
@@ -15,6 +18,11 @@ def locate(name: str, base: Path, credentials: Path | None) -> Path:
     if credentials and not path.exists() and (credentials / name).exists():
         return credentials / name
     return path
+
+
+def looks_like_a_secret(name: str, path: Path) -> bool:
+    """Whether somebody gave the secret itself where the name of its file belongs: that name must not be shown."""
+    return "-----BEGIN" in name or "\n" in name or (_KEY.fullmatch(name) is not None and not path.exists())
 
 
 def read_secret(path: Path) -> str:
