@@ -317,6 +317,20 @@ def test_a_terminal_shows_stale_ages_in_red_and_folds_dust(url: str) -> None:
     assert "▁" in plain
 
 
+def test_a_terminal_shows_how_far_a_long_reading_has_come(url: str) -> None:
+    """A bar that is gone before the table comes; rows that run over the same terminal have none."""
+    shown = seen_on_terminal(url, "changes", "--all")
+    assert shown.index("changes") < shown.index("account main, wallet spot")
+    assert "2026-03" in seen_on_terminal(url, "statement", "--month", "2026-03")
+    assert seen_on_terminal(url, "changes", "--all", "--format", "tsv").startswith("account\tasset")
+
+
+def test_nothing_that_differs_is_said(url: str, cli: CommandLine) -> None:
+    """An empty output alone could be a mistake."""
+    done = cli("diff", "2026-03-28T01:00:00Z", "2026-03-28T07:00:00Z")
+    assert (done.code, done.out.count("\n"), done.err) == (0, 1, "collector: nothing differs\n")
+
+
 def test_a_terminal_shows_a_calendar_of_the_coverage(url: str) -> None:
     """A character for each day."""
     assert "2026-03                             ▒▒█" in seen_on_terminal(url, "coverage", "--by", "day")

@@ -269,7 +269,9 @@ def test_the_command_line_chooses_over_the_environment(
 HEAVY = ("rich", "alembic", "requests", "apscheduler", "cryptography", "starlette", "collector.sandbox")
 
 
-@pytest.mark.parametrize("arguments", [["latest"], ["history", "BTC"], ["gaps"], ["status", "--json"]])
+@pytest.mark.parametrize(
+    "arguments", [["latest"], ["history", "BTC"], ["gaps"], ["status", "--json"], ["changes", "--all"], ["total"]]
+)
 def test_a_report_in_a_pipe_loads_no_more_than_it_needs(url: str, arguments: list[str]) -> None:
     """Scripts call it once a minute: whoever only reads does not wait for rich, Alembic or the network's modules."""
     code = f"import sys; from collector.cli.main import run; run({arguments}); print(*sys.modules, file=sys.stderr)"

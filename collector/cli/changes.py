@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -18,7 +20,8 @@ from collector.cli.choices import (
 )
 from collector.cli.context import App, complain, database_option, pass_app
 from collector.cli.frame import Frame, frame_of
-from collector.cli.output import emit, format_options
+from collector.cli.output import chosen_format, emit, format_options
+from collector.cli.progress import progress_over
 from collector.errors import NoDataError, UsageError
 from collector.reports.balances import BINANCE_NAMES, FIELDS
 
@@ -133,10 +136,26 @@ def changes(app: App, asset: str | None, names: tuple[str, ...], field: tuple[st
         accounts = named_accounts(connection, names)
         newest = _newest(connection, frame, accounts, span, asset)
         crossed = [gap for one in accounts for gap in gaps(connection, one, from_s=span.from_s, to_s=span.to_s)]
-        found = _movements(connection, frame, accounts, span, asset)
-        rows = (m for m in found if not fields or any(m.by(name) for name in fields))
         bases = [basis_of(one, now_ms=frame.now_ms) for one in newest]
-        emit(changes_report(bases, accounts, rows, crossed, asset=asset))
+        with _watching(span, newest) as seen:
+            found = _movements(connection, frame, accounts, span, asset, seen)
+            rows = (m for m in found if not fields or any(m.by(name) for name in fields))
+            if chosen_format() != "table":
+                emit(changes_report(bases, accounts, rows, crossed, asset=asset))
+                return
+            collected = tuple(rows)  # so that the bar is gone before the table comes
+    emit(changes_report(bases, accounts, collected, crossed, asset=asset))
+
+
+@contextmanager
+def _watching(span: Span, newest: Sequence[StoredSnapshot]) -> Iterator[Callable[[int], None]]:
+    """A bar, unless the rows themselves run over the same terminal."""
+    if chosen_format() != "table" and sys.stdout.isatty():
+        yield lambda _: None
+        return
+    start_s = min(one.account.created_at_ms for one in newest) // 1000 if span.from_s is None else span.from_s
+    with progress_over("changes", start_s, max(one.due_at for one in newest)) as seen:
+        yield seen
 
 
 def _newest(
@@ -155,10 +174,17 @@ def _newest(
     return newest
 
 
-def _movements(
-    connection: Connection, frame: Frame, accounts: Sequence[Account], span: Span, asset: str | None
+def _movements(  # noqa: PLR0917
+    connection: Connection,
+    frame: Frame,
+    accounts: Sequence[Account],
+    span: Span,
+    asset: str | None,
+    seen: Callable[[int], None],
 ) -> Iterator[Movement]:
     from collector.storage.movements import movements
 
     for one in accounts:
-        yield from movements(connection, one, asset=asset, from_s=span.from_s, to_s=span.to_s, renames=frame.renames)
+        yield from movements(
+            connection, one, asset=asset, from_s=span.from_s, to_s=span.to_s, renames=frame.renames, seen=seen
+        )

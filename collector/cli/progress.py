@@ -23,3 +23,10 @@ def progress() -> Iterator[Show]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=1.0)
         yield lambda what, share: bar.update(task, description=what, completed=min(1.0, max(0.0, share)))
+
+
+@contextmanager
+def progress_over(what: str, from_s: int, to_s: int) -> Iterator[Callable[[int], None]]:
+    """A function that moves the bar to an instant (epoch seconds) between these two."""
+    with progress() as show:
+        yield lambda at_s: show(what, (at_s - from_s) / max(1, to_s - from_s))

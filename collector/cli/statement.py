@@ -8,6 +8,7 @@ from collector.cli.choices import account_option, one_account, tz_option
 from collector.cli.context import App, database_option, pass_app
 from collector.cli.frame import frame_of
 from collector.cli.output import emit, format_options
+from collector.cli.progress import progress_over
 from collector.errors import UsageError
 
 
@@ -35,10 +36,10 @@ def statement(app: App, month: str, known_at: str | None, account: str | None) -
         raise UsageError("--known-at lies in the future: nobody knows what will be recorded until then")
     if period.start_s * 1000 > (frame.now_ms if known_at_ms is None else known_at_ms):
         raise UsageError(f"{period.name} has not begun {'yet' if known_at_ms is None else 'at --known-at'}")
-    with frame.reading() as connection:
+    with frame.reading() as connection, progress_over(period.name, period.start_s, period.end_s) as seen:
         chosen = one_account(connection, account)
         made = statement_of(
-            connection, chosen, period, now_ms=frame.now_ms, known_at_ms=known_at_ms, renames=frame.renames
+            connection, chosen, period, now_ms=frame.now_ms, known_at_ms=known_at_ms, renames=frame.renames, seen=seen
         )
     if made is None:
         raise no_snapshot([chosen.name], period.end_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby, pairwise
@@ -21,6 +21,9 @@ from collector.storage.plain import plain
 from collector.storage.rows import stored, streamed
 
 tick, balance = schema.tick, schema.balance
+
+SHOWN_EVERY = 500
+"""After how many snapshots it is said how far the reading has come."""
 
 _AMOUNTS = slice(5, 5 + len(AMOUNT_FIELDS))
 """Where the amounts stand in a row of `_wanted`; the valuation follows."""
@@ -48,11 +51,12 @@ def movements(
     to_s: int | None = None,
     known_at_ms: int | None = None,
     renames: Renames = NO_RENAMES,
+    seen: Callable[[int], None] | None = None,
 ) -> Iterator[Movement]:
     """Movements that were seen at a snapshot with from_s <= due_at < to_s, oldest first and by asset (None: all).
 
     Each is against the snapshot before, which may lie before from_s. With `known_at_ms` snapshots that were recorded
-    later do not count.
+    later do not count. `seen` is called with due_at now and then, to show how far it has come.
     """
     conditions = [*stored(account, known_at_ms=known_at_ms)]
     start = _before(connection, conditions, from_s)
@@ -60,7 +64,9 @@ def movements(
     conditions += [tick.c.due_at < to_s] if to_s is not None else []
     snapshots = _snapshots(connection, conditions, _names(asset, renames))
     gaps = _Gaps(each_gap(connection, account, from_s=start, to_s=to_s))
-    for earlier, later in pairwise(snapshots):
+    for number, (earlier, later) in enumerate(pairwise(snapshots)):
+        if seen and number % SHOWN_EVERY == 0:
+            seen(later.taken.due_at)
         between = gaps.between(earlier.taken.due_at, later.taken.due_at)
         for before, after in _pairs(earlier, later, renames):
             if asset in {None, after.asset} and moved(before, after):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from heapq import merge
 from operator import attrgetter
@@ -33,6 +33,7 @@ def statement(
     now_ms: int,
     known_at_ms: int | None = None,
     renames: Renames = NO_RENAMES,
+    seen: Callable[[int], None] | None = None,
 ) -> Statement | None:
     """The statement of a period that has begun; None when there is no snapshot until its end.
 
@@ -52,6 +53,7 @@ def statement(
             to_s=closing.due_at + 1,
             known_at_ms=known_at_ms,
             renames=renames,
+            seen=seen,
         )
     )
     lost = _Lost.read(connection, account, period, until_s=until_s, known_at_ms=known_at_ms)
