@@ -97,12 +97,42 @@ def test_one_asset_is_an_array_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["币安人生", "456", "123", "1000SATS", "1INCH", "LDUSDT", "a b", "é", "\U0001d4b3", "B" * 200, "\u2028"]
+    "name",
+    [
+        "币安人生",
+        "456",
+        "123",
+        "1000SATS",
+        "1INCH",
+        "LDUSDT",
+        "a b",
+        'a"b',
+        '"',
+        "\\",
+        "é",
+        "\U0001d4b3",
+        "B" * 200,
+        "\u2028",
+    ],
 )
 def test_awkward_names_are_kept_exactly(name: str) -> None:
     """Real tickers are neither ASCII nor letters only, and renaming one would join two assets."""
     ascii_body, utf8_body = _body(_row(name)), json.dumps([_row(name)], ensure_ascii=False).encode()
     assert list(_texts(_parsed(ascii_body))) == list(_texts(_parsed(utf8_body))) == [name]
+
+
+@pytest.mark.parametrize("field", ['"x":"\\""', '"x\\"":"1"', '"\\"":"\\"\\""', '"\\\\":"\\\\"', '"\\\\":1'])
+def test_an_escaped_quote_hides_no_field(field: str) -> None:
+    """Quotes tell whether a reply has more fields than are known: an escaped one neither begins nor ends a text."""
+    first, second = json.dumps(_row("\\")), json.dumps(_row("币"))
+    name, _, value = field.partition(":")
+    assert _parsed(f"[{first[:-1]},{field}}},{second}]".encode()).extra == {"\\": {json.loads(name): value}}
+
+
+def test_a_field_is_there_twice_however_it_is_written() -> None:
+    """A name that is escaped is the same name, and its second value would silently replace the first."""
+    body = f'[{json.dumps(_row("BTC"))[:-1]},"\\u0066ree":"2"}}]'.encode()
+    assert _refusal(body) == "an object of the reply has a field twice"
 
 
 def test_names_that_differ_in_case_are_two_assets() -> None:

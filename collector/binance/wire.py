@@ -57,14 +57,15 @@ def parse_user_assets(body: bytes, *, btc_requested: bool) -> Snapshot:
 def _plain_rows(body: bytes) -> tuple[Sequence[Row], Mapping[str, Mapping[str, str]]] | None:
     """Fast path for rows of exactly the known fields, each once; None sends the reply to the thorough path.
 
-    A field that msgspec skipped or overwrote shows as quotes too many: without a backslash in the body each quote
-    begins or ends a text.
+    A field that msgspec skipped or overwrote shows as quotes too many: each quote begins or ends a text, unless a
+    backslash stands before it that no other backslash has escaped.
     """
     try:
         rows = _rows.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return (rows, {}) if b"\\" not in body and body.count(b'"') == QUOTES_PER_ROW * len(rows) else None
+    quotes = body.count(b'"') - body.count(b'\\"')
+    return (rows, {}) if quotes == QUOTES_PER_ROW * len(rows) and b"\\\\" not in body else None
 
 
 def _any_rows(body: bytes) -> tuple[Sequence[Row], Mapping[str, Mapping[str, str]]]:
