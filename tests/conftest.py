@@ -7,10 +7,16 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.postgres import Databases, any_server
 
 pytest_plugins = ("tests.engine_count",)
+
+# No property depends on how fast the machine is; each example makes or empties what it needs of a fixture.
+IGNORED = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+settings.register_profile("collector", settings(), deadline=None, suppress_health_check=IGNORED)
+settings.load_profile("collector")
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

@@ -4,7 +4,7 @@ import itertools
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collector.domain.balances import Balance, digest, plain
@@ -14,7 +14,7 @@ from collector.storage.engine import reading
 from tests.ledgers import T0, ask, held, opened, record, recorder, register, snapshot, stored
 
 numbers = itertools.count()
-often = settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+often = settings(max_examples=80)
 
 FIRST, LAST = 1_483_228_800, 4_102_444_799
 """The first second of 2017 and the last of 2099."""

@@ -8,7 +8,7 @@ from datetime import UTC
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.domain.coverage import LostTicks, PeriodCoverage, due_between, lost_runs
@@ -21,7 +21,7 @@ from tests.ledgers import recorder, register
 from tests.lives import Event, Life, events
 
 numbers = itertools.count()
-quickly = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quickly = settings(max_examples=12)
 lengths = st.sampled_from([61, 600, 3600, 100_000])
 
 

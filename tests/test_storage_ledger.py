@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
@@ -18,7 +18,7 @@ from tests.lives import Event, Life, answers_in, events, intervals
 
 Answer = TypeVar("Answer")
 numbers = itertools.count()
-lives = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+lives = settings(max_examples=60)
 
 
 LONGEST_S = 25_000

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.domain.records import Account
@@ -63,7 +63,7 @@ rules = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12)
 @given(events, rules, rules)
 def test_no_answer_is_lost_whatever_the_life_and_the_rules(
     database_url: str, life: list[Event], first: list[Rule], second: list[Rule]

@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.domain.records import Account
@@ -169,7 +169,7 @@ moves = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(st.lists(moves, max_size=12))
 def test_in_any_order_each_instant_has_one_answer(database_url: str, order: list[tuple[Any, ...]]) -> None:
     """What was tried goes before what was not, a snapshot before a failure, and the first reason before a later one."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects import sqlite
 
@@ -19,7 +19,7 @@ from tests.report_values import account
 from tests.wallets import ASSETS, STEP, Event, Wallet, lived, lives
 
 numbers = itertools.count()
-quickly = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quickly = settings(max_examples=20)
 offsets = st.integers(min_value=-2 * STEP, max_value=16 * STEP)
 assets = st.sampled_from(ASSETS)
 RENAMED = Renames((Rename(old="LUNA", new="LUNC", on_s=T0 + 3 * STEP),))

@@ -3,7 +3,7 @@
 import itertools
 from decimal import Decimal
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.domain.balances import Balance, exact_sum
@@ -15,7 +15,7 @@ from tests.ledgers import T0, recorder
 from tests.wallets import ASSETS, STEP, Event, Wallet, lived, lives
 
 numbers = itertools.count()
-quickly = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quickly = settings(max_examples=12)
 steps = st.integers(min_value=-1, max_value=15)
 LATER_MS = (T0 + 100 * STEP) * 1000
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from sqlalchemy import make_url
 
 from collector.domain.audit import Flaw, Problem
@@ -66,7 +66,7 @@ def open_ledger(writer: object, account_id: int, interval_s: int | None, now_s: 
         accounts.open_ledger(connection, account_id, interval_s=interval_s, now_s=now_s)
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(events)
 def test_nothing_is_wrong_with_any_honest_life(database_url: str, life: list[Event]) -> None:
     """A verifier that cries wolf is switched off."""

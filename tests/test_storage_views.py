@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.domain.records import Account
@@ -65,7 +65,7 @@ def test_instants_read_well(database_url: str, engine_name: str) -> None:
         )
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(at=st.integers(1_483_228_800, 4_102_444_799), ms=st.integers(0, 999))
 def test_sqlite_shows_every_millisecond_as_it_is(sqlite_template: Any, at: int, ms: int) -> None:
     """The view divides by 1000.0, so a float must never show the millisecond beside it."""
