@@ -1,7 +1,8 @@
 """A pytest plugin that counts the tests which each database engine passed.
 
-`-m engine` selects the tests that run on both engines; with `--same-on-both-engines` the run fails
-unless each engine passed the same number of them, and at least one.
+`-m engine` selects the tests that run on both engines; with `--same-on-both-engines` the run fails unless each
+engine passed the same number of them, and at least one. `--postgresql-alone N` runs them on PostgreSQL only, for
+another server, and fails unless N of them passed.
 """
 
 from collections import Counter
@@ -12,34 +13,47 @@ ENGINES = ("sqlite", "postgresql")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds the option."""
+    """Adds the options."""
     text = "fail unless SQLite and PostgreSQL passed the same number of tests, and at least one"
     parser.addoption("--same-on-both-engines", action="store_true", help=text)
+    text = "run only what runs on both engines, on PostgreSQL, and fail unless N tests passed, and at least one"
+    parser.addoption("--postgresql-alone", type=int, metavar="N", help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Registers the marker and, where reports arrive (not in a worker of xdist), the counter."""
     config.addinivalue_line("markers", "engine: runs once for each database engine")
     if not hasattr(config, "workerinput"):
-        strict = bool(config.getoption("same_on_both_engines"))
-        config.pluginmanager.register(EngineCount(strict=strict), "engine-count")
+        count = EngineCount(
+            strict=bool(config.getoption("same_on_both_engines")), alone=config.getoption("postgresql_alone")
+        )
+        config.pluginmanager.register(count, "engine-count")
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks each test that is parametrised by engine, and notes the engine for its report."""
     for item in items:
-        callspec = getattr(item, "callspec", None)
-        if callspec and "engine_name" in callspec.params:
+        if (engine := _engine(item)) is not None:
             item.add_marker("engine")
-            item.user_properties.append(("engine", callspec.params["engine_name"]))
+            item.user_properties.append(("engine", engine))
+    if config.getoption("postgresql_alone") is not None:
+        others = [item for item in items if _engine(item) != "postgresql"]
+        items[:] = [item for item in items if _engine(item) == "postgresql"]
+        config.hook.pytest_deselected(items=others)
+
+
+def _engine(item: pytest.Item) -> str | None:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("engine_name") if callspec else None
 
 
 class EngineCount:
     """Counts what passed, and says it at the end."""
 
-    def __init__(self, *, strict: bool) -> None:
-        self.strict = strict
+    def __init__(self, *, strict: bool, alone: int | None) -> None:
+        self.strict = strict or alone is not None
+        self.alone = alone
         self.passed: Counter[str] = Counter()
         self.servers: set[str] = set()
 
@@ -52,19 +66,25 @@ class EngineCount:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Fails a run that was told to be strict and passed on one engine what it did not on the other."""
-        if self.strict and not self.same and exitstatus == pytest.ExitCode.OK:
+        """Fails a run that was told to be strict and passed another number of tests than it had to."""
+        if self.strict and not self.right and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """One line with the numbers and the server's version."""
         if self.strict or self.passed:
             counts = ", ".join(f"{self.passed[engine]} on {engine}" for engine in ENGINES)
-            verdict = "" if self.same else " - the numbers differ or are 0"
+            verdict = "" if self.right else f" - {self.wrong}"
             servers = ", ".join(sorted(self.servers)) or "none"
             terminalreporter.write_line(f"tests per engine: {counts} (server: PostgreSQL {servers}){verdict}")
 
     @property
-    def same(self) -> bool:
-        """Whether both engines passed the same number of tests, and at least one."""
-        return len({self.passed[engine] for engine in ENGINES}) == 1 and self.passed["sqlite"] > 0
+    def right(self) -> bool:
+        """Whether as many tests passed as had to, and at least one."""
+        expected = self.passed["sqlite"] if self.alone is None else self.alone
+        return self.passed["postgresql"] == expected > 0
+
+    @property
+    def wrong(self) -> str:
+        """What a strict run says that was not right."""
+        return "the numbers differ or are 0" if self.alone is None else f"on postgresql it had to be {self.alone}"

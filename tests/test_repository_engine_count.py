@@ -16,30 +16,47 @@ def engine_name(request):
 ON_BOTH = "def test_both(engine_name): pass\n"
 ON_ONE = ON_BOTH + "def test_one(engine_name): __import__('pytest').skip() if engine_name == 'sqlite' else None\n"
 ON_NONE = "def test_none(): pass\n"
+SAME, ALONE = "--same-on-both-engines", "--postgresql-alone"
 
 
 @pytest.mark.parametrize(
     ("tests", "options", "code", "line"),
     [
-        (ON_BOTH, [], 0, "tests per engine: 1 on sqlite, 1 on postgresql (server: PostgreSQL none)"),
-        (ON_BOTH, ["-n", "2"], 0, "tests per engine: 1 on sqlite, 1 on postgresql (server: PostgreSQL none)"),
-        (ON_ONE, [], 1, "tests per engine: 1 on sqlite, 2 on postgresql * - the numbers differ or are 0"),
-        (ON_NONE, [], 1, "tests per engine: 0 on sqlite, 0 on postgresql * - the numbers differ or are 0"),
+        (ON_BOTH, [SAME], 0, "tests per engine: 1 on sqlite, 1 on postgresql (server: PostgreSQL none)"),
+        (ON_BOTH, [SAME, "-n", "2"], 0, "tests per engine: 1 on sqlite, 1 on postgresql (server: PostgreSQL none)"),
+        (ON_ONE, [SAME], 1, "tests per engine: 1 on sqlite, 2 on postgresql * - the numbers differ or are 0"),
+        (ON_NONE, [SAME], 1, "tests per engine: 0 on sqlite, 0 on postgresql * - the numbers differ or are 0"),
+        (ON_ONE, [ALONE, "2"], 0, "tests per engine: 0 on sqlite, 2 on postgresql (server: PostgreSQL none)"),
+        (
+            ON_ONE,
+            [ALONE, "2", "-n", "2"],
+            0,
+            "tests per engine: 0 on sqlite, 2 on postgresql (server: PostgreSQL none)",
+        ),
+        (ON_BOTH, [ALONE, "2"], 1, "tests per engine: 0 on sqlite, 1 on postgresql * - on postgresql it had to be 2"),
+        (ON_BOTH, [ALONE, "0"], 1, "tests per engine: 0 on sqlite, 1 on postgresql * - on postgresql it had to be 0"),
     ],
 )
-def test_a_strict_run_fails_unless_both_engines_passed_the_same(
+def test_a_strict_run_fails_unless_as_many_passed_as_had_to(
     pytester: pytest.Pytester, tests: str, options: list[str], code: int, line: str
 ) -> None:
     """A suite that quietly loses one engine would prove nothing about it."""
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(tests)
-    result = pytester.runpytest_subprocess("--same-on-both-engines", *options)
+    result = pytester.runpytest_subprocess(*options)
     assert result.ret == code
     result.stdout.fnmatch_lines([line])
 
 
 def test_the_marker_selects_what_runs_on_both_engines(pytester: pytest.Pytester) -> None:
-    """The run on the oldest server repeats these tests and no others."""
+    """They can be tried without the others."""
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(ON_BOTH + ON_NONE)
     pytester.runpytest_subprocess("-m", "engine").assert_outcomes(passed=2, deselected=1)
+
+
+def test_postgresql_alone_runs_nothing_else(pytester: pytest.Pytester) -> None:
+    """The run on the oldest server repeats what depends on the server and no other test."""
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(ON_BOTH + ON_NONE)
+    pytester.runpytest_subprocess("--postgresql-alone", "1").assert_outcomes(passed=1, deselected=2)
