@@ -74,13 +74,19 @@ def test_nothing_is_put_back_under_a_running_daemon(url: str, tmp_path: Path, cl
 
 
 def test_backups_that_can_not_be_made_or_used_are_told(url: str, tmp_path: Path, cli: CommandLine) -> None:
-    """A name that is taken, a file that is not there or no backup."""
-    file = tmp_path / "b.db"
+    """A name that is taken, a file that is not there or no backup, a name that can't be looked at."""
+    file, long = tmp_path / "b.db", "x" * 300
     file.write_text("dear diary, this is not a database")
     assert cli("db", "backup", str(file)).code == 2
     assert cli("db", "restore", str(file)).code == 6
     assert cli("db", "restore", str(tmp_path / "none.db")).code == 3
     assert cli("db", "backup", str(tmp_path / "c.db"), "--database", str(tmp_path / "none.db")).code == 6
+    for command in ("backup", "restore"):
+        done = cli("db", command, str(tmp_path / long))
+        assert (done.code, done.err) == (6, f"collector: can't look at {tmp_path / long}: File name too long\n")
+    done = cli("db", "copy", url, str(tmp_path / long))
+    assert (done.code, done.err.count("\n")) == (6, 1)
+    assert "File name too long" in done.err
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".db" and path.name != "collector.db") == [
         "b.db"
     ]

@@ -111,6 +111,15 @@ def test_a_place_where_no_file_can_be_is_named(cli: CommandLine) -> None:
     )
 
 
+@pytest.mark.parametrize("command", [["db", "upgrade"], ["db", "stats"], ["latest"], ["spool", "list"], ["status"]])
+def test_a_name_that_can_not_be_looked_at_is_a_sentence(cli: CommandLine, tmp_path: Path, command: list[str]) -> None:
+    """A folder closed to this user, or here, as root may look everywhere, a name that is too long."""
+    file = tmp_path / ("x" * 300)
+    done = cli(*command, "--database", str(file))
+    spool = ".spool" if command[0] in {"spool", "status"} else ""
+    assert (done.code, done.out, done.err) == (6, "", f"collector: can't look at {file}{spool}: File name too long\n")
+
+
 @pytest.mark.parametrize("command", [["db", "upgrade"], ["latest"], ["gaps"], ["status"], ["history", "BTC"]])
 def test_a_server_that_does_not_answer_is_named_without_its_password(cli: CommandLine, command: list[str]) -> None:
     """Errors are pasted into forums."""

@@ -198,6 +198,8 @@ def test_what_does_not_end_leaves_nothing(cli: CommandLine, tmp_path: Path, monk
     assert (done.code, done.err) == (1, f"collector: can't write {tmp_path}/all.csv: No space left on device\n")
     assert list(tmp_path.glob("all*")) == []
     assert cli("export", "--out", str(tmp_path / "no/folder.csv")).code == 1
+    done = cli("export", "--out", str(tmp_path / ("x" * 300)))
+    assert (done.code, done.err) == (1, f"collector: can't write {tmp_path}/{'x' * 300}: File name too long\n")
 
 
 def test_parquet_without_its_library_says_what_to_install(

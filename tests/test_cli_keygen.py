@@ -104,6 +104,10 @@ def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     done = collector("keygen", "--out", "nowhere/main.pem", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (4, "")
     assert done.stderr == f"collector: the file {tmp_path}/nowhere/main.pem can't be made: No such file or directory\n"
+    long = "x" * 300
+    done = collector("keygen", "--out", long, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr == f"collector: the file {tmp_path}/{long} can't be made: File name too long\n"
 
 
 def test_a_full_disk_leaves_no_half_of_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

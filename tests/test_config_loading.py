@@ -468,6 +468,13 @@ def test_a_file_named_by_a_flag_must_be_there() -> None:
         load(path=Path("nowhere.toml"), environ={})
 
 
+def test_a_file_that_can_not_be_looked_at_is_a_sentence() -> None:
+    """/etc/collector is often closed to others; here, as root may look everywhere, a name is too long."""
+    name = "x" * 300
+    with pytest.raises(ConfigError, match=rf"^the configuration file {name} can't be read: File name too long$"):
+        load(path=Path(name), environ={})
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [(b"\xff\xfe", "is not UTF-8 text"), (None, "can't be read: Is a directory")],
@@ -658,6 +665,7 @@ def test_a_variable_that_lists_no_currencies_is_refused(files: Files, value: str
     [
         ("api_secret", "Nq7" * 20),
         ("api_key", "Nq7" * 20),
+        ("api_secret", "Nq7" * 100),
         ("private_key", PEM),
         ("private_key", PEM.replace("\n", "\\n")),
         ("passphrase", "first line\nsecond line"),

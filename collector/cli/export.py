@@ -83,7 +83,9 @@ def _check_target(form: str, out: Path | None) -> None:
             raise UsageError("Parquet is written into a new folder: name it with --out")
         library("pyarrow")
     for path in () if out is None else (out, _part(out)):
-        if path.exists() or path.is_symlink():
+        with _said(path):
+            there = path.exists() or path.is_symlink()
+        if there:
             again = "" if path == out else ", left by an export that did not end: remove it"
             raise UsageError(f"{path} is there already{again or ' and is not overwritten: choose another --out'}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -29,8 +30,9 @@ def keygen(*, out: Path, encrypt: bool, passphrase_file: Path | None) -> None:
     from collector.binance.key_pairs import new_key_pair
 
     target = out.expanduser().absolute()
-    if target.exists():  # asked before a passphrase is; what counts is the check when it is opened
-        raise _is_there(target)
+    with suppress(OSError):  # asked before a passphrase is; what counts is the check when it is opened
+        if target.exists():
+            raise _is_there(target)
     passphrase = _passphrase(encrypt=encrypt, file=passphrase_file)
     pair = new_key_pair(passphrase)
     _write(target, pair.private_pem)

@@ -43,13 +43,20 @@ def find_config(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     """The configuration file that is used, or None without one; ConfigError for a named one that is missing."""
     named = path or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
     if named is None:
-        return next((file for file in (user_config_file(), SYSTEM_FILE) if file.is_file()), None)
+        return next((file for file in (user_config_file(), SYSTEM_FILE) if _is_there(file)), None)
     named = named.expanduser()
-    if not named.exists():
+    if not _is_there(named):
         by = "--config" if path else CONFIG_VARIABLE
         make_it = f"write it with `collector config init --path {named}`"
         raise ConfigError(f"the configuration file {named} named by {by} does not exist: {make_it}")
     return named
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError as e:  # its folder is closed to this user
+        raise ConfigError(f"the configuration file {file} can't be read: {e.strerror}") from e
 
 
 def user_config_file() -> Path:

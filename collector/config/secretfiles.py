@@ -15,14 +15,21 @@ _KEY = re.compile(r"[A-Za-z0-9]{32,}")
 def locate(name: str, base: Path, credentials: Path | None) -> Path:
     """The file that a path means: from `base`, else from the folder of systemd's credentials if it is there."""
     path = base / os.path.expanduser(name)  # noqa: PTH111 - Path's raises for a ~name that is nobody
-    if credentials and not path.exists() and (credentials / name).exists():
+    if credentials and not _is_there(path) and _is_there(credentials / name):
         return credentials / name
     return path
 
 
 def looks_like_a_secret(name: str, path: Path) -> bool:
     """Whether somebody gave the secret itself where the name of its file belongs: that name must not be shown."""
-    return "-----BEGIN" in name or "\n" in name or (_KEY.fullmatch(name) is not None and not path.exists())
+    return "-----BEGIN" in name or "\n" in name or (_KEY.fullmatch(name) is not None and not _is_there(path))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a key may be too long for a name; what can't be looked at can't be read either, which is told
+        return False
 
 
 def read_secret(path: Path) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, func, select
 
 from collector.errors import DatabaseError, UsageError
 from collector.storage.engine import check_known, create_sqlite_file, current_revision, database_errors, open_engine
+from collector.storage.files import is_there
 from collector.storage.plain import plain_rows
 from collector.storage.schema import REVISIONS, metadata, tick
 
@@ -55,7 +56,7 @@ def file_url(path: Path) -> URL:
 @contextmanager
 def partial_file(target: Path) -> Iterator[Path]:
     """An empty file beside `target` that takes its name when all went well, and is removed when not."""
-    if target.exists():
+    if is_there(target):
         raise UsageError(f"{target} is there already, and is not replaced: choose another name")
     unfinished = target.with_name(f"{target.name}.partial")
     try:

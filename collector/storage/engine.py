@@ -22,6 +22,7 @@ from collector.errors import (
     UnstorableError,
 )
 from collector.storage.failures import is_damage, is_transient
+from collector.storage.files import is_there
 from collector.storage.postgresql import connect_arguments, hosts
 from collector.storage.schema import REVISIONS
 
@@ -87,7 +88,7 @@ def _sqlite_engine(url: URL, role: Role, patience_s: float) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def refuse_to_create(*_: Any) -> None:
-        if path is not None and not path.exists():
+        if path is not None and not is_there(path):
             raise SchemaMissingError(f"there is no database at {path} yet: make it with 'collector db upgrade'")
 
     @event.listens_for(engine, "connect")

@@ -28,6 +28,7 @@ from collector.storage.engine import (
     describe,
     sqlite_file,
 )
+from collector.storage.files import is_there
 from collector.storage.schema import account, metadata
 from collector.storage.target import open_target
 
@@ -47,7 +48,7 @@ def _url(path: Path) -> str:
 
 def check_backup(file: Path) -> None:
     """Raise a sentence unless the file is a sound SQLite database with tables that this program knows."""
-    if not file.is_file():
+    if not is_there(file):
         raise NoDataError(f"there is no file {file}")
     with database_errors(_url(file)), opened(_url(file)) as backup:
         revision = current_revision(backup)
@@ -60,7 +61,7 @@ def check_backup(file: Path) -> None:
 def holds_history(url: str) -> bool:
     """True when a database knows any account, and the copy that brought it was finished."""
     path = sqlite_file(url)
-    if path is not None and not (path.exists() and path.stat().st_size):
+    if path is not None and not (is_there(path) and path.stat().st_size):
         return False
     with database_errors(url), opened(url) as connection:
         revision = current_revision(connection)
@@ -81,7 +82,7 @@ def restore_file(file: Path, url: str, *, show: Show) -> None:
     """Make an SQLite database what the backup is, in one transaction: interrupted, it is what it was."""
     target = sqlite_file(url)
     assert target is not None  # noqa: S101 - only called for SQLite
-    if target.exists() and target.samefile(file):
+    if is_there(target) and target.samefile(file):
         raise UsageError(f"{file} is the database itself")
     create_sqlite_file(target)
     with database_errors(url), opened(_url(file)) as backup:

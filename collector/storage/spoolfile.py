@@ -10,6 +10,7 @@ from pathlib import Path
 
 from collector.errors import DamagedError, DatabaseError
 from collector.storage.failures import is_damage
+from collector.storage.files import is_there
 
 VERSION = 1
 WAIT_S = 5.0
@@ -64,7 +65,7 @@ def make_and_open(path: Path) -> sqlite3.Connection:
 @contextmanager
 def looking_at(path: Path) -> Iterator[sqlite3.Connection | None]:
     """A connection that only reads, also beside a daemon; None when there is no spool. Raises DatabaseError."""
-    if not path.exists():
+    if not is_there(path):
         yield None
         return
     with spool_errors(path):

@@ -21,6 +21,7 @@ from collector.storage.engine import (
     open_engine,
     sqlite_file,
 )
+from collector.storage.files import is_there
 from collector.storage.plain import first_and_last
 from collector.storage.schema import REVISIONS, account
 from collector.storage.upkeep import revision_of, upgrade
@@ -94,7 +95,7 @@ def refuse_same(source: Connection, source_url: str, target_url: str) -> None:
     """Raise UsageError when both are one database, by whatever names."""
     ours, theirs = sqlite_file(source_url), sqlite_file(target_url)
     if ours is not None and theirs is not None:
-        same = theirs.exists() and ours.samefile(theirs)
+        same = is_there(theirs) and ours.samefile(theirs)
     else:
         same = ours is None and theirs is None and _identity(source) == _identity_of(target_url)
     if same:

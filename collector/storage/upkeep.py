@@ -21,6 +21,7 @@ from collector.storage.engine import (
     open_engine,
     sqlite_file,
 )
+from collector.storage.files import is_there
 
 
 def upgrade(url: str) -> str | None:
@@ -61,7 +62,7 @@ def back_up_before_upgrade(url: str) -> Path | None:
     The copy is made online, mode 0600. Raises DatabaseError.
     """
     source = sqlite_file(url)
-    if source is None or not source.exists() or revision_of(url) not in schema.REVISIONS[:-1]:
+    if source is None or not is_there(source) or revision_of(url) not in schema.REVISIONS[:-1]:
         return None
     target = source.with_name(f"{source.name}.before-{schema.REVISIONS[-1]}")
     _create(target)
