@@ -133,13 +133,14 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(cli: Comman
 def test_a_user_without_rights_is_told_so(
     empty_database_url: str, engine_name: str, tmp_path: Path, cli: CommandLine
 ) -> None:
-    """PostgreSQL lets only some make tables; a foreign SQLite file may be locked by whoever holds it."""
+    """PostgreSQL lets only some make tables; an SQLite file may be another program's."""
     if engine_name == "sqlite":
         file = tmp_path / "collector.db"
         with closing(sqlite3.connect(file)) as other:
             other.execute("CREATE TABLE account (id INTEGER)")
         done = cli("db", "upgrade", "--database", str(file))
-        assert (done.code, done.err) == (6, f"collector: database {file}: table account already exists\n")
+        sentence = f"collector: database {file} belongs to another program: it is left as it is, name another file\n"
+        assert (done.code, done.out, done.err) == (6, "", sentence)
         return
     url, role = make_url(empty_database_url), f"limited_{make_url(empty_database_url).database}"
     admin = url.set(drivername="postgresql").render_as_string(hide_password=False)

@@ -9,7 +9,7 @@ import pytest
 from collector.errors import DatabaseError, NoDataError, SchemaMissingError, SchemaVersionError, UsageError
 from collector.storage import accounts, backup, restore
 from collector.storage.engine import UNFINISHED
-from collector.storage.upkeep import upgrade
+from collector.storage.upkeep import downgrade, upgrade
 from tests.damage import plant
 from tests.ledgers import T0, ask, held, record, recorder, register, snapshot, stored
 
@@ -214,11 +214,14 @@ def test_a_foreign_file_is_not_replaced(tmp_path: Path, url: str, file: Path) ->
     other = tmp_path / "other.db"
     with closing(sqlite3.connect(other)) as connection:
         connection.execute("CREATE TABLE t (x)")
-    with pytest.raises(DatabaseError, match="belongs to another program: it is not replaced"):
+    with pytest.raises(DatabaseError, match="belongs to another program: it is left as it is"):
         restore.holds_history(f"sqlite:///{other}")
     back_up(url, file)
     with closing(sqlite3.connect(tmp_path / "nothing.db")) as connection:
         connection.execute("PRAGMA user_version=1")
+    assert not restore.holds_history(f"sqlite:///{tmp_path}/nothing.db")
+    upgrade(f"sqlite:///{tmp_path}/nothing.db")
+    downgrade(f"sqlite:///{tmp_path}/nothing.db", "base")
     assert not restore.holds_history(f"sqlite:///{tmp_path}/nothing.db")
     with pytest.raises(UsageError, match="is the database itself"):
         restore.restore_file(file, f"sqlite:///{file}", show=silent)

@@ -82,6 +82,18 @@ def test_a_newer_database_is_left_alone(database_url: str) -> None:
     assert revision_of(database_url) == "9999"
 
 
+def test_a_file_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    """A wrong path must not mix tables into somebody's data, nor turn its journal into a log."""
+    file = tmp_path / "browser.db"
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("CREATE TABLE visits (url TEXT)")
+    before = file.read_bytes()
+    with pytest.raises(DatabaseError, match=r"browser\.db belongs to another program: it is left as it is"):
+        upgrade(f"sqlite:///{file}")
+    assert file.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["browser.db"]
+
+
 def test_a_database_without_a_file_has_no_revision(tmp_path: Path) -> None:
     """Asking must not make it."""
     with pytest.raises(SchemaMissingError):

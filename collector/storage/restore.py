@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import select, text
 
-from collector.errors import DatabaseError, NoDataError, SchemaMissingError, UsageError
+from collector.errors import NoDataError, SchemaMissingError, UsageError
 from collector.storage.backup import (
     Show,
     check_copy,
@@ -17,7 +17,6 @@ from collector.storage.backup import (
     opened,
     partial_file,
 )
-from collector.storage.columns import is_postgresql
 from collector.storage.copy import copy
 from collector.storage.engine import (
     UNFINISHED,
@@ -25,7 +24,7 @@ from collector.storage.engine import (
     create_sqlite_file,
     current_revision,
     database_errors,
-    describe,
+    refuse_foreign,
     sqlite_file,
 )
 from collector.storage.files import is_there
@@ -65,17 +64,11 @@ def holds_history(url: str) -> bool:
         return False
     with database_errors(url), opened(url) as connection:
         revision = current_revision(connection)
-        if revision is None and not is_postgresql(connection.dialect):
-            _refuse_foreign(connection, url)
+        refuse_foreign(connection)
         if revision in {None, "", UNFINISHED}:
             return False
         check_known(connection, revision)
         return connection.execute(select(account.c.id).limit(1)).first() is not None
-
-
-def _refuse_foreign(connection: Connection, url: str) -> None:
-    if connection.execute(text("SELECT 1 FROM sqlite_master LIMIT 1")).first() is not None:
-        raise DatabaseError(f"{describe(url)} belongs to another program: it is not replaced")
 
 
 def restore_file(file: Path, url: str, *, show: Show) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 import collector
 from collector.errors import DatabaseError
 from collector.storage import schema
+from collector.storage.backup import opened
 from collector.storage.engine import (
     check_known,
     create_sqlite_file,
@@ -19,6 +20,7 @@ from collector.storage.engine import (
     database_errors,
     describe,
     open_engine,
+    refuse_foreign,
     sqlite_file,
 )
 from collector.storage.files import is_there
@@ -32,6 +34,8 @@ def upgrade(url: str) -> str | None:
     path = sqlite_file(url)
     if path is not None:
         _create(path)
+        with database_errors(url), opened(url) as connection:  # before what migrates changes its journal
+            refuse_foreign(connection)
     with _migrating(url) as connection:
         before = current_revision(connection)
         check_known(connection, before)
@@ -42,12 +46,8 @@ def upgrade(url: str) -> str | None:
 
 def revision_of(url: str) -> str | None:
     """The revision that a database is at; None when it has no tables."""
-    engine = open_engine(url, "reader")
-    try:
-        with database_errors(url), engine.connect() as connection:
-            return current_revision(connection)
-    finally:
-        engine.dispose()
+    with database_errors(url), opened(url) as connection:
+        return current_revision(connection)
 
 
 def downgrade(url: str, revision: str) -> None:
