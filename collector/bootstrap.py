@@ -82,9 +82,11 @@ def open_recorder(settings: Settings) -> Iterator[Recorder]:
 
 @contextmanager
 def open_spool(settings: Settings) -> Iterator[Spool]:
-    """The spool of the configured database, for this process alone. Raises LockedError, DatabaseError."""
+    """The spool of the configured database, for this process alone. Raises ConfigError, LockedError, DatabaseError."""
     path, file = settings.spool, sqlite_file(settings.database)
     database = None if file is None else file.resolve()
+    if path.resolve() == database:
+        raise ConfigError("the spool can't be the database itself: choose another file with the key spool")
     with ExitStack() as stack:
         # Beside its own SQLite file it is covered by that one's lock.
         if database is None or path != database.with_name(f"{database.name}.spool"):

@@ -9,7 +9,7 @@ import pytest
 
 from collector.daemon import service
 from collector.daemon.drain import Drain
-from collector.errors import DamagedError, DatabaseError, LockedError
+from collector.errors import ConfigError, DamagedError, DatabaseError, LockedError
 from collector.sandbox.server import Sandbox
 from collector.storage.lock import held_file
 from collector.storage.record import Recorder
@@ -106,6 +106,13 @@ def test_a_connection_that_is_cut_off_is_told(
 def test_one_spool_serves_one_process(daemon: Bench, tmp_path: Path) -> None:
     """Two would take each other's entries for their own."""
     with held_file(daemon.url, tmp_path / "spool.lock"), pytest.raises(LockedError, match="another process"):
+        daemon.run()
+
+
+def test_the_database_can_not_be_its_own_spool(daemon: Bench, tmp_path: Path) -> None:
+    """It is what the replies can't be written to."""
+    daemon.spool = tmp_path / "plain.db"
+    with pytest.raises(ConfigError, match="the spool can't be the database itself: choose another file with the key"):
         daemon.run()
 
 

@@ -270,6 +270,22 @@ def test_a_spool_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_file_of_another_program_is_left_alone(tmp_path: Path, version: int) -> None:
+    """The key may name a database, or a backup of one: no reply belongs there, and it is no empty spool."""
+    file = tmp_path / "s"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE tick (due_at INTEGER)")
+        connection.execute(f"PRAGMA user_version = {version}")
+    before = file.read_bytes()
+    with pytest.raises(DatabaseError, match="belongs to another program: choose another file with the key spool"):
+        Spool(file, database="x", max_bytes=1, min_free_bytes=0)
+    with pytest.raises(DatabaseError, match="belongs to another program"), looking_at(file):
+        pass
+    assert file.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["s"]
+
+
 def test_a_damaged_spool_is_left_as_it_is(tmp_path: Path) -> None:
     """It may hold the only copy of what was received."""
     file = tmp_path / "s"

@@ -52,9 +52,9 @@ def make_and_open(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None, check_same_thread=False)
         try:
+            _check_ours(connection, path)
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "journal_size_limit=4194304"):
                 connection.execute(f"PRAGMA {pragma}")
-            _check_version(connection, path)
             connection.executescript(f"BEGIN IMMEDIATE;{TABLES}COMMIT;")
         except BaseException:
             connection.close()
@@ -71,7 +71,7 @@ def looking_at(path: Path) -> Iterator[sqlite3.Connection | None]:
     with spool_errors(path):
         connection = sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True, timeout=WAIT_S, isolation_level=None)
         try:
-            _check_version(connection, path)
+            _check_ours(connection, path)
             made = connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
             yield connection if made else None
         finally:
@@ -113,7 +113,10 @@ def spool_errors(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and "owner" not in tables:
+        raise DatabaseError(f"the file {path} belongs to another program: choose another file with the key spool")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
         raise DatabaseError(f"the spool {path} was made by a newer collector: install that one to empty it")
