@@ -227,15 +227,16 @@ def test_a_foreign_file_is_not_replaced(tmp_path: Path, url: str, file: Path) ->
         restore.restore_file(file, f"sqlite:///{file}", show=silent)
 
 
-def test_an_interrupted_restore_goes_on(url: str, file: Path) -> None:
+def interrupt(_what: str, share: float) -> None:
+    """Ctrl-C in the middle."""
+    if share > 0:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_restore_can_be_run_again(url: str, file: Path) -> None:
     """On SQLite the old state is there, on PostgreSQL the tables say that they are not complete."""
     back_up(url, file)
     before = held_by(url)
-
-    def interrupt(_what: str, share: float) -> None:
-        if share > 0:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
         put_back(file, url, interrupt)
     if url.startswith("sqlite"):
@@ -245,3 +246,18 @@ def test_an_interrupted_restore_goes_on(url: str, file: Path) -> None:
         assert not restore.holds_history(url)
     put_back(file, url)
     assert held_by(url) == before
+
+
+def test_after_an_interrupted_restore_another_backup_may_be_put_back(url: str, file: Path, tmp_path: Path) -> None:
+    """Nothing is left of the first one: no account of it, and no history that would stand in the way."""
+    older, older_url = tmp_path / "older.db", f"sqlite:///{tmp_path}/source.db"
+    upgrade(older_url)
+    with recorder(older_url) as writer:
+        record(writer, stored(register(writer, "other"), T0))
+    back_up(older_url, older)
+    back_up(url, file)
+    with pytest.raises(KeyboardInterrupt):
+        put_back(file, url, interrupt)
+    put_back(older, url)
+    assert ask(url, "SELECT name FROM account") == [("other",)]
+    assert held_by(url) == held_by(older_url)

@@ -123,7 +123,8 @@ def check_sound(connection: Connection) -> None:
     """Raise DatabaseError with the first thing that SQLite finds wrong."""
     found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
     if found != "ok":
-        raise DatabaseError(f"{connection.engine.url.database} is damaged: {str(found).splitlines()[0]}")
+        # Torn pages come below a heading that says nothing.
+        raise DatabaseError(f"{connection.engine.url.database} is damaged: {str(found).splitlines()[-1]}")
 
 
 def contents(connection: Connection) -> dict[str, object]:

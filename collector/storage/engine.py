@@ -218,7 +218,10 @@ def check_known(connection: Connection, revision: str | None) -> None:
     """Raise when the tables were made by a newer program, or hold only a part of what is being copied into them."""
     if revision == UNFINISHED:
         where = describe(connection.engine.url)
-        raise SchemaVersionError(f"{where} is a copy that is not finished: run the same 'collector db copy' again")
+        raise SchemaVersionError(
+            f"{where} is a copy that is not finished: run 'collector db copy' or 'collector db restore' again, "
+            "whichever began it"
+        )
     if revision is not None and revision not in REVISIONS:
         where = describe(connection.engine.url)
         raise SchemaVersionError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from collector.errors import NoDataError, SchemaMissingError, UsageError
 from collector.storage.backup import (
@@ -28,7 +28,7 @@ from collector.storage.engine import (
     sqlite_file,
 )
 from collector.storage.files import is_there
-from collector.storage.schema import account, metadata
+from collector.storage.schema import account
 from collector.storage.target import open_target
 
 
@@ -85,10 +85,7 @@ def restore_file(file: Path, url: str, *, show: Show) -> None:
 
 
 def restore_server(file: Path, url: str, *, show: Show) -> None:
-    """Make a PostgreSQL database hold what the backup holds, and nothing else; begun again it goes on."""
+    """Make a PostgreSQL database hold what the backup holds, and nothing else, be it of another restore's beginning."""
     with open_target(url) as target:
-        if not target.unfinished:
-            with target.transaction() as connection:
-                connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)}"))
-            target.mark_new()
+        target.empty()
     copy(_url(file), url, show=show, exclusive=False)

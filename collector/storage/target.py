@@ -23,7 +23,7 @@ from collector.storage.engine import (
 )
 from collector.storage.files import is_there
 from collector.storage.plain import first_and_last
-from collector.storage.schema import REVISIONS, account
+from collector.storage.schema import REVISIONS, account, metadata
 from collector.storage.upkeep import revision_of, upgrade
 
 
@@ -48,9 +48,8 @@ class Target:
 
     def mark(self, *, finished: bool) -> None:
         """Say in the database whether it may be used: no daemon shall go on with half a history."""
-        revision = REVISIONS[-1] if finished else UNFINISHED
         with self.transaction() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+            _mark(connection, REVISIONS[-1] if finished else UNFINISHED)
 
     def mark_new(self) -> None:
         """Mark a database that holds no account yet; one that is in use can be used on."""
@@ -59,10 +58,20 @@ class Target:
         if known is None:
             self.mark(finished=False)
 
+    def empty(self) -> None:
+        """Take everything out of a PostgreSQL database, which from this moment on is no history that could be used."""
+        with self.transaction() as connection:
+            _mark(connection, UNFINISHED)
+            connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)}"))
+
     @property
     def is_postgresql(self) -> bool:
         """Which engine it is."""
         return is_postgresql(self.connection.dialect)
+
+
+def _mark(connection: Connection, revision: str) -> None:
+    connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
 
 
 @contextmanager
