@@ -6,17 +6,13 @@ import sys
 from dataclasses import FrozenInstanceError
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from collector import History
 from collector.domain.ticks import MissReason, TickRange
 from collector.errors import NoDataError, UsageError
-from collector.reports import frames
 from collector.storage import accounts
 from tests.ledgers import failed, held, record, recorder, register, snapshot, stored
 
@@ -180,60 +176,6 @@ def test_a_missing_library_names_the_command(
         newest.to_pandas() if name == "pandas" else newest.to_arrow()
 
 
-class Arrow:
-    """As much of pyarrow as is needed to see which types are asked for."""
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *digits: (name, *digits)
-
-    def array(self, values: list[Any], kind: tuple[object, ...]) -> tuple[list[Any], tuple[object, ...]]:
-        """The values beside the type."""
-        return values, kind
-
-    def table(self, arrays: dict[str, Any]) -> dict[str, Any]:
-        """The arrays themselves."""
-        return arrays
-
-
-def test_arrow_gets_decimals_that_hold_every_digit(monkeypatch: pytest.MonkeyPatch, history: History) -> None:
-    """A type that is too small would round or refuse; a float would lie."""
-    monkeypatch.setitem(sys.modules, "pyarrow", Arrow())
-    table = history.asset("BTC").to_arrow()
-    assert table["total"] == ([Decimal(1), Decimal(1), Decimal(2)], ("decimal128", 38, 18))
-    assert table["due_at"][0][0] == datetime.fromtimestamp(START, UTC)
-    for amount, kind in (
-        ("0.0000000000000000001", ("decimal256", 76, 38)),
-        ("100000000000000000000", ("decimal256", 76, 38)),
-        ("99999999999999999999.999999999999999999", ("decimal128", 38, 18)),
-        (f"0.{'1' * 39}", ("string",)),
-    ):
-        field: frames.Field[Decimal] = frames.Field(name="amount", kind=frames.Kind.AMOUNT, value=lambda row: row)
-        rows = frames.Rows(rows=(Decimal(amount), Decimal(0)), fields=(field,))
-        values, found = rows.to_arrow()["amount"]
-        assert found == kind
-        assert [format(value, "f") if isinstance(value, Decimal) else value for value in values] == [amount, "0"]
-
-
-def test_pandas_gets_decimal_objects(monkeypatch: pytest.MonkeyPatch, history: History) -> None:
-    """Whatever pandas would make of numbers by itself."""
-    pandas = SimpleNamespace(Series=lambda values, dtype: (list(values), dtype), DataFrame=dict)
-    monkeypatch.setitem(sys.modules, "pandas", pandas)
-    frame = history.asset("BTC", every="1h").to_pandas()
-    assert frame["total"] == ([Decimal(1), Decimal(1), None, None, Decimal(2), None], "object")
-    assert frame["captured_at"][1] == "datetime64[ms, UTC]"
-    for result in (
-        history.gaps(),
-        history.coverage(),
-        history.coverage(every="1d"),
-        history.changes(),
-        history.total(),
-    ):
-        assert {len(values) for values, _ in result.to_pandas().values()} == {len(result)}
-    assert history.diff(date(2026, 3, 29), "now").to_pandas()["no_price"] == ([False, True], "boolean")
-    assert history.total(every="1d").to_pandas()["period"][0] == ["2026-03-28", "2026-03-29"]
-    assert history.gaps().to_pandas()["reasons"][0] == ["overrun,timeout"]
-
-
 def examples() -> list[str]:
     """The Python of the document, in order."""
     return re.findall(r"^```python\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
@@ -249,18 +191,6 @@ def test_the_examples_of_the_document_run(url: str, capsys: pytest.CaptureFixtur
     assert (days[0], days[-1]) == ("2026-03-01 nothing is known", "2026-03-31 nothing is known")
     assert days[27:29] == ["2026-03-28 1.00000000", "2026-03-29 2.0"]
     assert printed[-1].startswith("BTC 1.00000000 (Gap(")
-
-
-if find_spec("pandas") and find_spec("pyarrow"):
-
-    def test_the_example_with_pandas_runs(history: History, capsys: pytest.CaptureFixture[str]) -> None:
-        """Where both are installed: the types are those that the document names."""
-        exec(examples()[1], {"history": history})  # noqa: S102 - the document's own example
-        assert "decimal128(38, 18)" in capsys.readouterr().out
-        frame = history.asset("BTC").to_pandas()
-        assert [type(amount) for amount in frame["total"]] == [Decimal] * 3
-        assert str(frame["due_at"].dtype) == "datetime64[ms, UTC]"
-        assert history.diff(date(2026, 3, 29), "now").to_arrow()["no_price"].to_pylist() == [False, True]
 
 
 def test_every_method_is_documented() -> None:

@@ -8,18 +8,13 @@ import pty
 import stat
 import subprocess
 import sys
-from contextlib import nullcontext
 from datetime import UTC, datetime
-from decimal import Decimal
-from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from collector.errors import UsageError
-from collector.reports.export import write_csv, write_parquet
+from collector.reports.export import write_csv
 from collector.storage.accounts import every_account
 from collector.storage.engine import reading
 from collector.storage.export import plain_snapshots
@@ -211,88 +206,3 @@ def test_parquet_without_its_library_says_what_to_install(
     assert done.code == UsageError.exit_code
     assert "this needs pyarrow, which is not installed: pip install 'binance-asset-collector[parquet]'" in done.err
     assert "name it with --out" in cli("export", "--format", "parquet").err
-
-
-class Arrow:
-    """As much of pyarrow as is needed to see what is written where."""
-
-    def __init__(self) -> None:
-        self.written: dict[str, list[tuple[str, object]]] = {}
-        self.Table = SimpleNamespace(from_arrays=lambda arrays, schema: list(zip(schema, arrays, strict=True)))
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *details: (name, *details)
-
-    def schema(self, fields: list[tuple[str, object]]) -> list[SimpleNamespace]:
-        """Fields with a name and a type."""
-        return [SimpleNamespace(name=name, type=kind) for name, kind in fields]
-
-    def array(self, cells: object, _kind: object) -> Any:
-        """The cells, and the type to which they are cast."""
-        return SimpleNamespace(cast=lambda wanted: (cells, wanted))
-
-    def ParquetWriter(self, path: Path, *_: object, **__: object) -> Any:  # noqa: N802 - pyarrow's name
-        """Notes the amounts of each group."""
-        groups = self.written.setdefault(f"{path.parent.parent.name}/{path.parent.name}", [])
-
-        def note(table: list[tuple[Any, Any]]) -> None:
-            groups.extend((field.name, array) for field, array in table if field.name in {"free", "locked"})
-
-        return nullcontext(SimpleNamespace(write_table=note))
-
-
-def test_parquet_is_told_exact_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A decimal type for what fits, text for the rest; the text of an amount is all that is handed over."""
-    arrow = Arrow()
-    monkeypatch.setitem(sys.modules, "pyarrow", arrow)
-    monkeypatch.setitem(sys.modules, "pyarrow.parquet", arrow)
-    rows = [tuple(line.split(",")) for line in LINES[1:]]
-    write_parquet(tmp_path, rows, as_text=["locked"])
-    december = (("1.50000000", "0.000000000000000042"), ("decimal128", 38, 18))
-    assert arrow.written == {
-        "account=main/month=2025-12": [("free", december), ("locked", (("0", "0"), ("string",)))],
-        "account=main/month=2026-01": [("free", (("2",), ("decimal128", 38, 18))), ("locked", (("0",), ("string",)))],
-    }
-
-
-if find_spec("pyarrow"):
-
-    def read(path: Path) -> list[dict[str, object]]:
-        """The rows of a Parquet file."""
-        from pyarrow import parquet  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - it may be missing
-
-        rows: list[dict[str, object]] = parquet.ParquetFile(path).read().to_pylist()
-        return rows
-
-    def test_parquet_has_a_file_for_each_account_and_month(cli: CommandLine, url: str, tmp_path: Path) -> None:
-        """With exact decimals, null where no valuation was asked for."""
-        with recorder(url) as writer:
-            tell(writer, "a/b")
-        out = tmp_path / "all.parquet"
-        assert cli("export", "--out", str(out)).code == 0
-        files = sorted(str(path.relative_to(out)) for path in out.rglob("*.parquet"))
-        assert files == [
-            f"account={account}/month={month}/part-0.parquet"
-            for account in ("a%2Fb", "main")
-            for month in ("2025-12", "2026-01")
-        ]
-        december, january = (read(out / file) for file in files[2:])
-        assert [(row["asset"], row["free"]) for row in december] == [
-            ("BTC", Decimal("1.5")),
-            ("ETH", Decimal("0.000000000000000042")),
-        ]
-        assert (january[0]["due_at"], january[0]["btc_valuation"]) == (datetime(2026, 1, 1, tzinfo=UTC), None)
-
-    def test_amounts_too_long_for_a_decimal_stay_text(cli: CommandLine, url: str, tmp_path: Path) -> None:
-        """The whole column, so that all files have one type; a sentence says it."""
-        with recorder(url) as writer:
-            account = register(writer, "long")
-            odd = held("ODD", LONG, locked="100000000000000000000.1")
-            record(writer, stored(account, NEW_YEAR, snapshot(odd, held("BIG", "99999999999999999999"))))
-        done = cli("export", "--out", str(tmp_path / "all.parquet"))
-        assert "collector: free, locked: some amounts don't fit into decimal128(38, 18), so these are text" in done.err
-        (path,) = tmp_path.glob("all.parquet/account=long/*/part-0.parquet")
-        assert [(row["free"], row["frozen"]) for row in read(path)] == [
-            ("99999999999999999999", Decimal(0)),
-            (LONG, Decimal(0)),
-        ]

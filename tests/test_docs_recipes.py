@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -144,47 +143,3 @@ def test_there_are_eight_questions() -> None:
     for heading in questions:
         assert recipe("sqlite", heading)
         assert recipe("postgresql", heading)
-
-
-def python_recipe(first_line: str) -> str:
-    """The Python that begins with this comment."""
-    blocks: list[str] = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-    (found,) = [block for block in blocks if block.startswith(first_line)]
-    return found
-
-
-if find_spec("pandas"):
-
-    def test_pandas_keeps_every_digit(
-        url: str, engine_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Where it is installed: the recipe for an SQLite file runs as it stands."""
-        if engine_name == "sqlite":
-            monkeypatch.chdir(tmp_path)
-            found: dict[str, Any] = {}
-            exec(python_recipe("# pandas\n"), found)  # noqa: S102 - the document's own example
-            assert format(found["total"]["SHIB"], "f") == "50300000001.44911105"
-
-
-if find_spec("duckdb") and find_spec("pyarrow"):
-
-    def test_duckdb_reads_the_export(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Where it is installed: exact decimals of one month."""
-        from tests.processes import collector  # noqa: PLC0415 - only here
-
-        monkeypatch.chdir(tmp_path)
-        done = collector("export", "--out", "balances.parquet", env={"COLLECTOR_DATABASE": url}, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        found: dict[str, Any] = {}
-        exec(python_recipe("# duckdb: months\n"), found)  # noqa: S102 - the document's own example
-        assert [amount for _, amount in found["held"]] == [Decimal(10), Decimal("9.6")]
-
-    def test_duckdb_reads_the_file_over_arrow(
-        url: str, engine_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Where it is installed: exact decimals without an export."""
-        if engine_name == "sqlite":
-            monkeypatch.chdir(tmp_path)
-            found: dict[str, Any] = {}
-            exec(python_recipe("# duckdb\n"), found)  # noqa: S102 - the document's own example
-            assert found["peak"] == Decimal("10.25")
