@@ -216,6 +216,17 @@ def test_the_first_instant_of_an_asset_is_the_earliest(database_url: str) -> Non
         assert ask(database_url, f"SELECT count(*) FROM known_asset WHERE {where}") == [(1,)], asset
 
 
+def test_a_usual_tick_is_written_by_two_statements(database_url: str) -> None:
+    """Whether it lies in a range of missed ones is asked along with its own row: each statement costs a round trip."""
+    seen: list[str] = []
+    with recorder(database_url) as writer:
+        account = register(writer)
+        record(writer, stored(account, T0, MORNING))
+        event.listen(writer._engine, "before_cursor_execute", lambda *said: seen.append(said[2].split("(")[0].strip()))
+        record(writer, stored(account, T0 + 60, MORNING))
+    assert seen == ["INSERT INTO tick", "INSERT INTO balance"]
+
+
 @pytest.mark.parametrize("broken", ["INSERT INTO balance", "known_asset"])
 def test_a_crash_in_the_middle_leaves_nothing(database_url: str, broken: str) -> None:
     """A snapshot is stored entirely or not at all; the next attempt stores it."""

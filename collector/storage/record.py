@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, select, update
 
-from collector.domain.balances import Snapshot, digest
+from collector.domain.balances import Cells, Snapshot, cells, digest_of
 from collector.domain.ticks import MissReason, TickOutcome, TickRange
 from collector.errors import DatabaseError
 from collector.storage.engine import database_errors
@@ -123,16 +123,17 @@ class Recorder:
         self, connection: Connection, outcome: TickOutcome, recorded_at_ms: int
     ) -> tuple[bool, dict[str, int] | None]:
         """Whether it is the tick's answer now, and the assets that are known once this is committed."""
-        won = self._tick.run(connection, _tick_row(outcome, recorded_at_ms))
+        rows = [] if outcome.snapshot is None else [cells(b) for b in outcome.snapshot.balances]
+        written = self._tick.run(connection, _tick_row(outcome, rows, recorded_at_ms))
         known = None
-        if outcome.interval_s is not None:
+        if written.in_missed and outcome.interval_s is not None:
             make_room(connection, outcome.account_id, outcome.due_at)
-        if not won:
+        if not written.won:
             _adopt(connection, outcome)
         elif outcome.snapshot is not None:
-            self._balances.run(connection, outcome.account_id, outcome.due_at, outcome.snapshot.balances)
+            self._balances.run(connection, outcome.account_id, outcome.due_at, rows)
             known = self._note_assets(connection, outcome, outcome.snapshot)
-        return won, known
+        return written.won, known
 
     def record_missed(self, account_id: int, ticks: TickRange, reason: MissReason) -> None:
         """Store a range of ticks for which no request left; it extends the one before it in the same loss."""
@@ -190,7 +191,7 @@ def _known_assets(connection: Connection, account_id: int) -> dict[str, int]:
     return {row.asset: row.first_due_at for row in rows}
 
 
-def _tick_row(o: TickOutcome, recorded_at_ms: int) -> dict[str, Any]:
+def _tick_row(o: TickOutcome, rows: Sequence[Cells], recorded_at_ms: int) -> dict[str, Any]:
     return {
         "account_id": o.account_id,
         "due_at": o.due_at,
@@ -206,19 +207,19 @@ def _tick_row(o: TickOutcome, recorded_at_ms: int) -> dict[str, Any]:
         "recorded_at": recorded_at_ms,
         "clock_offset_ms": o.clock_offset_ms,
         "weight_used": o.weight_used,
-        **_snapshot_columns(o.snapshot),
+        **_snapshot_columns(o.snapshot, rows),
     }
 
 
-def _snapshot_columns(s: Snapshot | None) -> dict[str, Any]:
+def _snapshot_columns(s: Snapshot | None, rows: Sequence[Cells]) -> dict[str, Any]:
     if s is None:
         return dict.fromkeys(("asset_count", "unpriced", "btc_total", "btc_requested", "digest", "extra"))
     return {
-        "asset_count": len(s.balances),
+        "asset_count": len(rows),
         "unpriced": s.unpriced,
         "btc_total": s.btc_total,
         "btc_requested": int(s.btc_requested),
-        "digest": digest(s.balances),
+        "digest": digest_of(rows),
         "extra": json.dumps(
             {asset: dict(fields) for asset, fields in s.extra.items()}, ensure_ascii=False, sort_keys=True
         )

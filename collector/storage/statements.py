@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, Insert, Row, Table, text
+from sqlalchemy import Connection, Engine, Insert, Row, Table, literal_column, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from collector.domain.balances import AMOUNT_FIELDS, Balance, plain
+from collector.domain.balances import AMOUNT_FIELDS, Cells
 from collector.storage.columns import is_postgresql
 from collector.storage.schema import balance, known_asset, tick
 
@@ -18,10 +18,16 @@ EACH = f"""
 INSERT INTO balance (due_at, account_id, {", ".join(BALANCE_COLUMNS)}) VALUES (?, ?{", ?" * len(BALANCE_COLUMNS)})
 """
 # One statement for all rows; with RETURNING or executemany PostgreSQL takes half again as long.
-AMOUNT_ARRAYS = ", ".join(f"%({name})s::numeric[]" for name in BALANCE_COLUMNS[1:])
+AMOUNT_ARRAYS = ", ".join(f"%({name})s::text[]::numeric[]" for name in BALANCE_COLUMNS[1:])
 UNNEST = f"""
 INSERT INTO balance (due_at, account_id, {", ".join(BALANCE_COLUMNS)})
 SELECT %(due_at)s, %(account_id)s, u.* FROM unnest(%(asset)s::text[], {AMOUNT_ARRAYS}) AS u
+"""
+
+# Asked along with the write of every tick: a question of its own would cost as much as the tick itself.
+LIES_IN_A_RANGE = """
+coalesce((SELECT m.last_due_at FROM missed AS m WHERE m.account_id = tick.account_id AND m.start_at <= tick.due_at
+    ORDER BY m.start_at DESC LIMIT 1) >= tick.due_at, 1 = 0)
 """
 
 Bind = Callable[[Any], Any]
@@ -30,6 +36,13 @@ Bind = Callable[[Any], Any]
 def upsert_into(table: Table, engine: Engine) -> Any:
     """The engine's INSERT with ON CONFLICT."""
     return postgresql.insert(table) if is_postgresql(engine.dialect) else sqlite.insert(table)
+
+
+class Written(NamedTuple):
+    """Whether a tick became its instant's answer, and whether that may lie in a range of missed ones."""
+
+    won: bool
+    in_missed: bool
 
 
 class TickUpsert:
@@ -42,14 +55,15 @@ class TickUpsert:
         self._prepared = _Prepared(
             new.on_conflict_do_update(
                 index_elements=["account_id", "due_at"], set_=changed, where=text("tick.outcome = 'failed'")
-            ).returning(tick.c.account_id),
+            ).returning(literal_column(LIES_IN_A_RANGE)),
             tick,
             engine,
         )
 
-    def run(self, connection: Connection, row: Mapping[str, Any]) -> bool:
-        """Write a row with a value for each column; True when it became the tick's answer."""
-        return self._prepared.first(connection, row) is not None
+    def run(self, connection: Connection, row: Mapping[str, Any]) -> Written:
+        """Write a row with a value for each column."""
+        found = self._prepared.first(connection, row)
+        return Written(won=found is not None, in_missed=found is None or bool(found[0]))
 
 
 class BalanceInsert:
@@ -59,21 +73,15 @@ class BalanceInsert:
         self._engine = engine
         self._instant = _binder(balance, "due_at", engine)
 
-    def run(self, connection: Connection, account_id: int, due_at: int, balances: Sequence[Balance]) -> None:
+    def run(self, connection: Connection, account_id: int, due_at: int, rows: Sequence[Cells]) -> None:
         """Write every row; none of them may be there."""
-        if not balances:
+        if not rows:
             return
         if is_postgresql(self._engine.dialect):
-            columns = {name: [getattr(b, name) for b in balances] for name in BALANCE_COLUMNS}
+            columns = dict(zip(BALANCE_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
             connection.exec_driver_sql(UNNEST, {"due_at": self._instant(due_at), "account_id": account_id, **columns})
         else:
-            connection.exec_driver_sql(EACH, [(due_at, account_id, b.asset, *_texts(b)) for b in balances])
-
-
-def _texts(b: Balance) -> tuple[str | None, ...]:
-    """The amounts as SQLite keeps them: all rows of a snapshot pass here, so no name is looked up."""
-    valuation = None if b.btc_valuation is None else plain(b.btc_valuation)
-    return plain(b.free), plain(b.locked), plain(b.frozen), plain(b.withdrawing), plain(b.ipoable), valuation
+            connection.exec_driver_sql(EACH, [(due_at, account_id, *row) for row in rows])
 
 
 class AssetUpsert:
