@@ -50,26 +50,27 @@ class Portfolio:
         self._lot = random.Random(seed)
         self._decimals = [DECIMALS[place % len(DECIMALS)] for place in range(len(assets))]
         self._units = [self._lot.randrange(10**n, 10 ** (n + 4)) for n in self._decimals]
+        self._frees, self._lines = [""] * len(assets), [""] * len(assets)
+        for place in range(len(assets)):
+            self._write(place)
         there = list(zip(*(self._walk(name) for name in assets), strict=True))
         self._worth = [(units, tuple(eight(one) if one else "0" for one in units)) for units in there]
 
     def snapshots(self) -> Iterator[Held]:
         """All of them, oldest first, once."""
-        places = everything = tuple(range(len(self.assets)))
+        everything = tuple(range(len(self.assets)))
         gone = self.assets.index(VANISHING)
-        rest = (*places[:gone], *places[gone + 1 :])
-        priced, short = self._priced(everything), self._priced(rest)
+        whole, part = (
+            (places, self._priced(places)) for places in (everything, everything[:gone] + everything[gone + 1 :])
+        )
         frees: tuple[str, ...] = ()
-        lines, moved, cycle = "", True, len(priced)
+        lines = ""
         for number in range(self._snapshots):
-            moved = self._move(number) or moved
-            if number in (self._away.start, self._away.stop):
-                moved, places, priced, short = True, rest if places is everything else everything, short, priced
-            if moved:
-                frees = tuple(self._text(place) for place in places)
-                lines = "".join(self._line(place, free) for place, free in zip(places, frees, strict=True))
-                moved = False
-            valuations, total = priced[number % cycle]
+            places, priced = part if number in self._away else whole
+            if self._move(number) or len(places) != len(frees):
+                chosen = itemgetter(*places)
+                frees, lines = chosen(self._frees), "".join(chosen(self._lines))
+            valuations, total = priced[number % len(priced)]
             yield Held(places, frees, valuations, total, hashlib.sha256((lines % valuations).encode()).hexdigest())
 
     def _move(self, number: int) -> bool:
@@ -85,15 +86,14 @@ class Portfolio:
         for name in moving:
             place = self.assets.index(name)
             self._units[place] += 1 + self._lot.randrange(self._units[place] // 1000) * self._lot.choice((1, -1))
+            self._write(place)
         return bool(moving)
 
-    def _text(self, place: int) -> str:
+    def _write(self, place: int) -> None:
+        """The amount as text, and the line of the digest, with a place for the valuation."""
         whole, part = divmod(self._units[place], 10 ** self._decimals[place])
-        return f"{whole}.{part:0{self._decimals[place]}}"
-
-    def _line(self, place: int, free: str) -> str:
-        """A line of the digest, with a place for the valuation."""
-        return "\t".join((self.assets[place], free, *self.bound[place], "0", "0", "%s\n"))
+        self._frees[place] = free = f"{whole}.{part:0{self._decimals[place]}}"
+        self._lines[place] = "\t".join((self.assets[place], free, *self.bound[place], "0", "0", "%s\n"))
 
     def _walk(self, name: str) -> list[int]:
         """What the asset is worth, in 10^-8 BTC."""

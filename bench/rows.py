@@ -103,7 +103,7 @@ def _fill(connection: sqlite3.Connection, built: Built, held: Portfolio) -> None
         if snapshot.places not in inserts:
             inserts[snapshot.places] = _balances(held, snapshot.places)
         connection.execute(TICK, _tick(snapshot, due_at, built.interval_s))
-        connection.execute(inserts[snapshot.places], (due_at, *snapshot.frees, *snapshot.valuations))
+        connection.execute(inserts[snapshot.places], _amounts(snapshot, due_at))
         due_at += built.interval_s
     connection.execute("COMMIT")
     connection.execute("PRAGMA locking_mode=NORMAL")
@@ -120,12 +120,17 @@ def _tick(held: Held, due_at: int, interval_s: int) -> tuple[object, ...]:
 def _balances(held: Portfolio, places: tuple[int, ...]) -> str:
     """One statement for all rows of a snapshot, literals for what never changes: twice as fast as executemany."""
     rows = []
-    for number, place in enumerate(places):
-        (locked, frozen), free = held.bound[place], number + 2
-        rows.append(
-            f"(?1, 1, '{held.assets[place]}', ?{free}, '{locked}', '{frozen}', '0', '0', ?{free + len(places)})"
-        )
+    for place in places:
+        locked, frozen = held.bound[place]
+        rows.append(f"(?, 1, '{held.assets[place]}', ?, '{locked}', '{frozen}', '0', '0', ?)")
     return f"INSERT INTO balance VALUES {', '.join(rows)}"
+
+
+def _amounts(snapshot: Held, due_at: int) -> list[object]:
+    """What that statement wants: due_at, free and valuation of each row."""
+    found: list[object] = [due_at] * (3 * len(snapshot.places))
+    found[1::3], found[2::3] = snapshot.frees, snapshot.valuations
+    return found
 
 
 def _lose(connection: sqlite3.Connection, lost: Lost, interval_s: int) -> None:
