@@ -44,7 +44,7 @@ def dice(seed: int) -> Random:
 
 def found(target: fuzz_targets.Target, runs: int) -> Findings:
     """What some runs find."""
-    return fuzz(target, Findings(target="planted", engine="plain", seed=1), runs)
+    return fuzz(target, Findings(target="planted", engine="plain", seed=1, limit_ms=50), runs)
 
 
 def boom(_: bytes) -> object:
@@ -163,7 +163,7 @@ def test_what_was_found_is_printed_with_an_exit_code(
 
 def test_the_number_of_a_run_leads_back_to_its_document() -> None:
     """The list of flaws names runs."""
-    findings = Findings(target="planted", engine="plain", seed=3)
+    findings = Findings(target="planted", engine="plain", seed=3, limit_ms=50)
     kept: list[bytes] = []
     fuzz(Planted(kept.append), findings, 5)
     mutator = Mutator(SEEDS, Planted.tokens)
