@@ -8,13 +8,13 @@ from datetime import UTC
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collector.domain.coverage import LostTicks, PeriodCoverage, due_between, lost_runs
 from collector.domain.periods import Every, Period, periods
 from collector.domain.records import Coverage
-from collector.domain.ticks import ScheduleEntry, TickRange
+from collector.domain.ticks import MissReason, ScheduleEntry, TickRange
 from collector.storage.coverage import database_now, due_span, period_coverage
 from collector.storage.engine import reading
 from tests.ledgers import recorder, register
@@ -60,7 +60,11 @@ def counted(model: Life, period: Period) -> PeriodCoverage:
     )
 
 
+BETWEEN_TICKS: list[Event] = [("restart", 0, 150), ("missed", MissReason.SUSPENDED, 3)]
+
+
 @quickly
+@example(BETWEEN_TICKS, 61, 0)
 @given(events, lengths, st.integers(min_value=-100, max_value=100))
 def test_each_period_is_what_counting_by_hand_gives(
     database_url: str, life: list[Event], length: int, shift: int

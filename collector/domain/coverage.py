@@ -137,10 +137,12 @@ def _due_ranges(schedule: Sequence[ScheduleEntry], from_s: int, to_s: int) -> It
 
 
 def _shares(ticks: TickRange, periods: Sequence[Period]) -> Iterator[tuple[int, int]]:
-    """The start of each period that a range reaches into, and how many of its ticks lie there."""
+    """The start of each period in which ticks of a range lie, and how many; one between two ticks has none."""
     for period in _touched(periods, ticks.start_at, ticks.last_due_at):
         start_s, end_s = max(ticks.start_at, period.start_s), min(ticks.last_due_at + 1, period.end_s)
-        yield period.start_s, count_due(start_s, end_s, ticks.interval_s)
+        count = count_due(start_s, end_s, ticks.interval_s)
+        if count:
+            yield period.start_s, count
 
 
 def _touched(periods: Sequence[Period], first: int, last: int) -> Iterator[Period]:
