@@ -175,7 +175,17 @@ def _ca_bundle() -> str | None:
 
 
 class _Adapter(HTTPAdapter):
-    """Sends through connections that a watchdog can cut off."""
+    """Sends to one address, so the way there is looked up once, through connections that a watchdog can cut off."""
+
+    _pool: Any = None
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        if self._pool is None:
+            self._pool = super().get_connection_with_tls_context(*args, **kwargs)
+        return self._pool
+
+    def request_url(self, request: PreparedRequest, proxies: Any) -> str:
+        return super().request_url(request, proxies) if proxies else request.path_url
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
