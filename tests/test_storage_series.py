@@ -7,14 +7,17 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 from sqlalchemy.dialects import sqlite
 
 from collector.domain.balances import AMOUNT_FIELDS, Balance, exact_sum
 from collector.domain.periods import Every, Period, periods
 from collector.domain.renames import Rename, Renames
 from collector.storage import history, movements, series
+from collector.storage.asked import among
 from collector.storage.engine import reading
-from tests.ledgers import T0, ask, recorder
+from collector.storage.schema import tick
+from tests.ledgers import T0, ask, recorder, stored
 from tests.report_values import account
 from tests.wallets import ASSETS, STEP, Event, Wallet, lived, lives
 
@@ -182,10 +185,34 @@ def test_a_renamed_asset_is_read_as_if_it_always_had_its_new_name(
 def test_one_seek_answers_for_a_period(sqlite_template: Path) -> None:
     """A year of daily closes must not read a year of minutes."""
     asked = [Period(name="", start_s=T0 + n * STEP, end_s=T0 + (n + 1) * STEP) for n in range(3)]
-    query = series.last_due_query(account(), asked).compile(
+    query = series.last_due_query(sqlite.dialect(), account(), asked).compile(
         dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
     )
     plan = [str(row[-1]) for row in ask(f"sqlite:///{sqlite_template}", f"EXPLAIN QUERY PLAN {query}")]
     (search,) = [line for line in plan if "tick" in line]
     assert "PRIMARY KEY (account_id=? AND due_at>? AND due_at<?)" in search
     assert not any("TEMP B-TREE" in line for line in plan)
+
+
+def test_each_named_instant_is_sought(sqlite_template: Path) -> None:
+    """As a table to join, the instants would be gone through for every tick of the history."""
+    of_ticks = (tick.c.account_id == 1, among(sqlite.dialect(), tick.c.due_at, [T0, T0 + STEP]))
+    query = select(tick.c.digest).where(*of_ticks)
+    text = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    plan = [str(row[-1]) for row in ask(f"sqlite:///{sqlite_template}", f"EXPLAIN QUERY PLAN {text}")]
+    assert plan[0] == "SEARCH tick USING PRIMARY KEY (account_id=? AND due_at=?)"
+
+
+def test_more_periods_than_one_statement_takes_are_asked_for(database_url: str) -> None:
+    """Nothing is lost or doubled where one statement ends and the next one begins."""
+    one = wallet(database_url, [])
+    spans = [Period(name="", start_s=T0 + n, end_s=T0 + n + 1) for n in range(2_001)]
+    with recorder(database_url) as writer:
+        for second in (0, 1_999, 2_000):
+            writer.record_tick(stored(one.account, T0 + second, interval_s=None), recorded_at_ms=T0 * 1000)
+    with reading(database_url) as connection:
+        closes = list(series.asset_closes(connection, one.account, "BTC", spans))
+        totals = list(series.total_closes(connection, one.account, spans))
+    assert [c.period.start_s for c in closes] == [c.period.start_s for c in totals] == [p.start_s for p in spans]
+    held = [T0, T0 + 1_999, T0 + 2_000]
+    assert [c.point.due_at for c in closes if c.point] == [c.point.due_at for c in totals if c.point] == held

@@ -14,9 +14,9 @@ from collector.domain.records import Account
 from collector.domain.ticks import TickRange
 from collector.storage import schema
 from collector.storage.accounts import newest_answer, schedule_of
+from collector.storage.asked import asked_periods, batches
 from collector.storage.columns import is_postgresql
 from collector.storage.ledger import gaps
-from collector.storage.series import asked, batches
 
 tick, missed, thinned = schema.tick, schema.missed, schema.thinned
 
@@ -67,7 +67,7 @@ def _failed(connection: Connection, account: Account, periods: Sequence[Period])
     """Failed ticks of each period by reason, all of it from the partial index."""
     found: dict[int, dict[str, int]] = defaultdict(dict)
     for some in batches(periods):
-        spans = asked(some)
+        spans = asked_periods(connection.dialect, some)
         within = and_(tick.c.due_at >= spans.c.start_at, tick.c.due_at < spans.c.end_at)
         wanted = (
             select(spans.c.start_at, tick.c.reason, func.count().label("ticks"))

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Column,
     ColumnElement,
     Connection,
     Dialect,
@@ -29,7 +28,7 @@ BATCH = 2_000
 """How many rows are fetched at once."""
 
 
-def plain(column: Column[Any], dialect: Dialect) -> ColumnElement[Any]:
+def plain(column: ColumnElement[Any], dialect: Dialect) -> ColumnElement[Any]:
     """A column as it is compared and copied: amounts with all digits, instants as whole seconds or milliseconds."""
     postgresql = is_postgresql(dialect)
     if isinstance(column.type, Amount):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from itertools import chain, groupby, islice
+from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, and_, column, select, true, values
+from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, and_, select, true
 
 from collector.domain.balances import AMOUNT_FIELDS, Balance
 from collector.domain.periods import Period
@@ -17,15 +17,12 @@ from collector.domain.portfolio import values_by_asset
 from collector.domain.records import Account, AssetClose, AssetPoint, TotalClose, TotalPoint
 from collector.domain.renames import NO_RENAMES, Named, Renames, together
 from collector.storage import schema
-from collector.storage.columns import Seconds
+from collector.storage.asked import among, asked_periods, batches
 from collector.storage.history import balances_at, first_due
 from collector.storage.plain import plain
 from collector.storage.rows import stored, streamed
 
 tick, balance = schema.tick, schema.balance
-
-PERIODS_AT_ONCE = 500
-"""How many periods one statement asks for."""
 
 
 def asset_points(
@@ -59,9 +56,9 @@ def asset_closes(
         found: dict[int, AssetPoint] = {}
         for named in renames.stored(asset):
             dues = [due for due in last_dues.values() if _in(named, due)]
-            of_ticks = (tick.c.account_id == account.id, tick.c.due_at.in_(dues))
-            wanted = _named_rows(connection, named.names).where(*of_ticks).order_by(tick.c.due_at)
-            rows = connection.execute(wanted) if dues else ()
+            of_ticks = (tick.c.account_id == account.id, among(connection.dialect, tick.c.due_at, dues))
+            wanted = _named_rows(connection, named.names).where(*of_ticks)
+            rows = sorted(connection.execute(wanted).all(), key=itemgetter(0)) if dues else ()
             found |= {p.due_at: p for p in _points(asset, rows, several=len(named.names) > 1)}
         for period in some:
             due_at = last_dues.get(period.start_s)
@@ -80,7 +77,8 @@ def total_closes(connection: Connection, account: Account, periods: Iterable[Per
     """The value of the account at the last snapshot of each period. One key seek for each."""
     for some in batches(periods):
         last_dues = _last_dues(connection, account, some)
-        wanted = _totals().where(tick.c.account_id == account.id, tick.c.due_at.in_(last_dues.values()))
+        these = among(connection.dialect, tick.c.due_at, last_dues.values())
+        wanted = _totals().where(tick.c.account_id == account.id, these)
         found = {row.due_at: _total(row) for row in connection.execute(wanted)} if last_dues else {}
         for period in some:
             due_at = last_dues.get(period.start_s)
@@ -107,34 +105,21 @@ def first_snapshot(connection: Connection, account: Account) -> int | None:
 
 def _last_dues(connection: Connection, account: Account, periods: Sequence[Period]) -> dict[int, int]:
     """The start of each period that has a snapshot, and due_at of its last one."""
-    found = connection.execute(last_due_query(account, periods))
+    found = connection.execute(last_due_query(connection.dialect, account, periods)).all()
     return {start_s: due_at for start_s, due_at in found if due_at is not None}
 
 
-def last_due_query(account: Account, periods: Sequence[Period]) -> Select[Any]:
-    """The start of each period and due_at of its last snapshot, or NULL."""
-    spans = asked(periods)
+def last_due_query(dialect: Dialect, account: Account, periods: Sequence[Period]) -> Select[Any]:
+    """The start of each period and due_at of its last snapshot, or NULL, as whole numbers."""
+    spans = asked_periods(dialect, periods)
     last = (
-        select(tick.c.due_at)
+        select(plain(tick.c.due_at, dialect))
         .where(*stored(account), tick.c.due_at >= spans.c.start_at, tick.c.due_at < spans.c.end_at)
         .order_by(tick.c.due_at.desc())
         .limit(1)
         .scalar_subquery()
     )
-    return select(spans.c.start_at, last)
-
-
-def asked(periods: Sequence[Period]) -> CTE:
-    """Periods as a table that a statement can ask for: `start_at`, `end_at`."""
-    columns = (column("start_at", Seconds), column("end_at", Seconds))
-    return values(*columns, name="asked").data([(p.start_s, p.end_s) for p in periods]).cte("asked")
-
-
-def batches(periods: Iterable[Period]) -> Iterator[list[Period]]:
-    """As many periods as one statement takes, again and again."""
-    every = iter(periods)
-    for first in every:
-        yield list(chain([first], islice(every, PERIODS_AT_ONCE - 1)))
+    return select(plain(spans.c.start_at, dialect), last)
 
 
 def _named_rows(connection: Connection, names: Sequence[str]) -> Select[Any]:
