@@ -30,9 +30,20 @@ def make_room(connection: Connection, account_id: int, due_at: int) -> None:
     row = _newest(connection, account_id, due_at)
     if row is None or due_at > row.last_due_at or (due_at - row.start_at) % row.interval_s:
         return
-    connection.execute(delete(missed).where(missed.c.account_id == account_id, missed.c.start_at == row.start_at))
-    for left in without(_range(row), [(due_at, due_at)]):
-        _insert(connection, account_id, left, row.reason)
+    _cut_out(connection, row, due_at, due_at)
+
+
+def forget_missed(connection: Connection, account_id: int, from_s: int) -> None:
+    """Let no instant from this one on be missed: it is still to come."""
+    of_future = (missed.c.account_id == account_id, missed.c.last_due_at >= from_s)
+    for row in connection.execute(select(missed).where(*of_future)).all():
+        _cut_out(connection, row, from_s, row.last_due_at)
+
+
+def _cut_out(connection: Connection, row: Row[Any], first: int, last: int) -> None:
+    connection.execute(delete(missed).where(missed.c.account_id == row.account_id, missed.c.start_at == row.start_at))
+    for left in without(_range(row), [(first, last)]):
+        _insert(connection, row.account_id, left, row.reason)
 
 
 def _append(connection: Connection, account_id: int, ticks: TickRange, reason: str) -> None:
