@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from bench.fleet import Fleet, run_fleet
+from bench.measures import machine
 from bench.punctual import run_punctual
 from bench.rivals import CLIENTS, run_rivals
 
@@ -40,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         results[part] = _run(part, options)
     report = {
         "command": " ".join(["python -m bench.exchange", *(sys.argv[1:] if arguments is None else arguments)]),
-        "machine": _machine(),
+        "machine": machine(),
         "seconds": round(time.time() - started),
         "results": results,
         "wrong": list(wrong(results)),
@@ -67,16 +66,6 @@ def _run(part: str, options: argparse.Namespace) -> Any:
     if part == "punctual":
         return run_punctual(idle_s=4, busy_s=4) if options.quick else run_punctual(idle_s=600, busy_s=300)
     return run_fleet((QUICK if options.quick else FULL)[part])
-
-
-def _machine() -> dict[str, Any]:
-    load = os.getloadavg()
-    return {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
-        "load": [round(value, 2) for value in load],
-    }
 
 
 # -- claims

@@ -1,9 +1,12 @@
-"""Numbers of many measurements."""
+"""Numbers of many measurements, and of the machine that they were made on."""
 
 from __future__ import annotations
 
+import os
+import platform
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import Any
 
 MINUTE_MS = 60_000
 
@@ -30,3 +33,13 @@ def most_in_an_aligned_minute(instants_ms: Sequence[float]) -> int:
     """The largest number of instants in a minute of the clock."""
     minutes = [int(instant // MINUTE_MS) for instant in instants_ms]
     return max(map(minutes.count, set(minutes)), default=0)
+
+
+def machine() -> dict[str, Any]:
+    """Where it was measured, and how busy it is now."""
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "load": [round(value, 2) for value in os.getloadavg()],
+    }

@@ -1,0 +1,50 @@
+"""The questions to our own layout, through the program's own query layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from bench.answers import Point, Whole, texts
+from collector.domain.periods import Period
+from collector.domain.records import AssetClose, StoredSnapshot
+from collector.storage import accounts, history, series
+
+
+class Ours:
+    """One account of a database, asked by a connection that is kept."""
+
+    def __init__(self, connection: Connection, account: str, *, name: str = "ours") -> None:
+        found = accounts.find(connection, account)
+        assert found is not None
+        self.name, self._connection, self._account = name, connection, found
+
+    def latest(self) -> StoredSnapshot | None:
+        """By storage.history."""
+        return history.latest(self._connection, self._account)
+
+    def as_of(self, instant_s: int) -> StoredSnapshot | None:
+        """By storage.history."""
+        return history.as_of(self._connection, self._account, instant_s)
+
+    def history(self, asset: str, periods: Sequence[Period]) -> list[AssetClose]:
+        """By storage.series."""
+        return list(series.asset_closes(self._connection, self._account, asset, periods))
+
+    def said(self, kind: str, answer: Any) -> Whole | list[Point] | None:
+        """Explicit zeros are nothing elsewhere."""
+        return _points(answer) if kind == "history" else _whole(answer)
+
+
+def _whole(found: StoredSnapshot | None) -> Whole | None:
+    return None if found is None else (found.due_at, [(b.asset, *texts(b)) for b in found.balances])
+
+
+def _points(closes: Sequence[AssetClose]) -> list[Point]:
+    return [
+        (close.period.start_s, point.due_at, None if point.balance.is_zero else texts(point.balance))
+        for close in closes
+        if (point := close.point) is not None
+    ]
