@@ -19,7 +19,7 @@ demo: $(READY) ## show the collector at work, with a Binance of our own that fai
 
 test: $(READY) ## run all tests on SQLite and PostgreSQL, with branch coverage
 	@$(RUN) coverage erase
-	@$(RUN) coverage run -m pytest -n auto --maxprocesses 8 --same-on-both-engines
+	@$(RUN) coverage run -m pytest -n auto --dist worksteal --maxprocesses 8 --same-on-both-engines
 	@$(RUN) coverage combine --quiet
 	@$(RUN) coverage report
 

@@ -1,22 +1,32 @@
 """The databases that tests run on: `engine_name` makes a test run on SQLite and on PostgreSQL."""
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.postgres import Databases, any_server
 
-pytest_plugins = ("tests.engine_count",)
+if TYPE_CHECKING:
+    from tests.reuse import Reused
+
+pytest_plugins = ("tests.engine_count", "tests.measuring")
 
 # No property depends on how fast the machine is; each example makes or empties what it needs of a fixture.
 IGNORED = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
 settings.register_profile("collector", settings(), deadline=None, suppress_health_check=IGNORED)
 settings.load_profile("collector")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each processor: half of the time a test waits, for a daemon's next second or for a disk."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -38,8 +48,11 @@ def empty_database_url(engine_name: str, tmp_path: Path, request: pytest.Fixture
     if engine_name == "sqlite":
         yield f"sqlite:///{tmp_path}/collector.db"
         return
-    with _postgres_database(request) as url:
-        yield url
+    server: Databases = request.getfixturevalue("postgres_server")
+    name = server.create_database()
+    request.node.user_properties.append(("postgresql", server.version))
+    yield server.url(name)
+    server.drop_database(name)
 
 
 @pytest.fixture
@@ -49,8 +62,10 @@ def database_url(engine_name: str, tmp_path: Path, request: pytest.FixtureReques
         shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "collector.db")
         yield f"sqlite:///{tmp_path}/collector.db"
         return
-    with _postgres_database(request, template=request.getfixturevalue("postgres_template")) as url:
-        yield url
+    server: Databases = request.getfixturevalue("postgres_server")
+    with request.getfixturevalue("migrated_databases").database() as name:
+        request.node.user_properties.append(("postgresql", server.version))
+        yield server.url(name)
 
 
 @pytest.fixture
@@ -79,16 +94,15 @@ def postgres_template(postgres_server: Databases) -> Iterator[str]:
     postgres_server.drop_database(name)
 
 
+@pytest.fixture(scope="session")
+def migrated_databases(postgres_server: Databases, postgres_template: str) -> "Reused":
+    """Databases like `postgres_template`, used one after the other by many tests."""
+    from tests.reuse import Reused  # noqa: PLC0415 - as below
+
+    return Reused(postgres_server, postgres_template)
+
+
 def _upgrade(url: str) -> None:
     from collector.storage.upkeep import upgrade  # noqa: PLC0415 - tests of other parts shall run if storage can't
 
     upgrade(url)
-
-
-@contextmanager
-def _postgres_database(request: pytest.FixtureRequest, template: str | None = None) -> Iterator[str]:
-    server: Databases = request.getfixturevalue("postgres_server")
-    name = server.create_database(template)
-    request.node.user_properties.append(("postgresql", server.version))
-    yield server.url(name)
-    server.drop_database(name)

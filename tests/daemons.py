@@ -95,12 +95,14 @@ class Daemon:
 class Crew:
     """All processes of one test: one configuration, one database, one folder of logs.
 
+    Their coverage is measured only if the crew is `measured`: it takes half as long again, and kill -9 leaves none.
     At the end it kills what still runs, and looks for secrets in everything that was said.
     """
 
     folder: Path
     exchange: Sandbox
     url: str
+    measured: bool = False
     daemons: list[Daemon] = field(default_factory=list)
     _environ: dict[str, str] = field(default_factory=dict)
 
@@ -135,7 +137,7 @@ class Crew:
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [*command, *(arguments or ("run",))],
-                env=clean_environment(**self._environ, **environ),
+                env=self._clean_environment(**environ),
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -149,7 +151,7 @@ class Crew:
         """What `collector ARGUMENTS` prints, and its exit code."""
         done = subprocess.run(
             [*COMMAND, *arguments],
-            env=clean_environment(**self._environ),
+            env=self._clean_environment(),
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -159,6 +161,10 @@ class Crew:
         kept = self.folder / f"{arguments[0]}-{time.monotonic_ns()}.out"
         kept.write_text(done.stdout + done.stderr)
         return done
+
+    def _clean_environment(self, **environ: str) -> dict[str, str]:
+        found = clean_environment(**self._environ, **environ)
+        return {name: value for name, value in found.items() if self.measured or not name.startswith("COVERAGE_")}
 
     def migrate(self) -> None:
         """Make the tables, as PostgreSQL's owner has to."""
@@ -221,11 +227,17 @@ def at_rest(daemon: Daemon, signs: Callable[[str], Sequence[str]], *, interval_s
 
 @contextmanager
 def crew(
-    folder: Path, url: str, accounts: int | Sequence[str | Account] = 1, *, seed: int = 1, trade_every_ms: int = 1000
+    folder: Path,
+    url: str,
+    accounts: int | Sequence[str | Account] = 1,
+    *,
+    seed: int = 1,
+    trade_every_ms: int = 1000,
+    measured: bool = False,
 ) -> Iterator[Crew]:
     """A sandbox with these accounts, and what runs against it."""
     with (
         Sandbox(accounts, seed=seed, trade_every_ms=trade_every_ms) as exchange,
-        Crew(folder=folder, exchange=exchange, url=url) as together,
+        Crew(folder=folder, exchange=exchange, url=url, measured=measured) as together,
     ):
         yield together

@@ -2,7 +2,8 @@
 
 `-m engine` selects the tests that run on both engines; with `--same-on-both-engines` the run fails unless each
 engine passed the same number of them, and at least one. `--postgresql-alone N` runs them on PostgreSQL only, for
-another server, and fails unless N of them passed.
+another server, and fails unless N of them passed; whole daemons (`test_end_to_end_*.py`), which the server's version
+matters little to and which take long, are left out of it, and the count says how many they are.
 """
 
 from collections import Counter
@@ -37,15 +38,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if (engine := _engine(item)) is not None:
             item.add_marker("engine")
             item.user_properties.append(("engine", engine))
+            item.user_properties.append(("end_to_end", _is_end_to_end(item)))
     if config.getoption("postgresql_alone") is not None:
-        others = [item for item in items if _engine(item) != "postgresql"]
-        items[:] = [item for item in items if _engine(item) == "postgresql"]
-        config.hook.pytest_deselected(items=others)
+        repeated = {item: _engine(item) == "postgresql" and not _is_end_to_end(item) for item in items}
+        config.hook.pytest_deselected(items=[item for item in items if not repeated[item]])
+        items[:] = [item for item in items if repeated[item]]
 
 
 def _engine(item: pytest.Item) -> str | None:
     callspec = getattr(item, "callspec", None)
     return callspec.params.get("engine_name") if callspec else None
+
+
+def _is_end_to_end(item: pytest.Item) -> bool:
+    return item.path.name.startswith("test_end_to_end_")
 
 
 class EngineCount:
@@ -55,6 +61,7 @@ class EngineCount:
         self.strict = strict or alone is not None
         self.alone = alone
         self.passed: Counter[str] = Counter()
+        self.end_to_end = 0
         self.servers: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -62,6 +69,7 @@ class EngineCount:
         said = {str(name): str(value) for name, value in report.user_properties}
         if report.when == "call" and report.passed and "engine" in said:
             self.passed[said["engine"]] += 1
+            self.end_to_end += said["engine"] == "postgresql" and said["end_to_end"] == "True"
             self.servers |= {said["postgresql"]} if "postgresql" in said else set()
 
     @pytest.hookimpl(tryfirst=True)
@@ -76,7 +84,8 @@ class EngineCount:
             counts = ", ".join(f"{self.passed[engine]} on {engine}" for engine in ENGINES)
             verdict = "" if self.right else f" - {self.wrong}"
             servers = ", ".join(sorted(self.servers)) or "none"
-            terminalreporter.write_line(f"tests per engine: {counts} (server: PostgreSQL {servers}){verdict}")
+            whole = f", {self.end_to_end} of these end to end" if self.end_to_end else ""
+            terminalreporter.write_line(f"tests per engine: {counts}{whole} (server: PostgreSQL {servers}){verdict}")
 
     @property
     def right(self) -> bool:

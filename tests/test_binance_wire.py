@@ -311,7 +311,7 @@ edits = st.lists(
 )
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(st.sampled_from(SEEDS), edits)
 def test_a_damaged_reply_is_judged_as_a_naive_validator_does(
     seed: bytes, changes: list[tuple[float, int, bytes]]

@@ -26,7 +26,7 @@ def _nothing_of_this_machine() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.sampled_from(CONFIG.seeds), edits)
 def test_damage_leads_to_settings_or_to_one_sentence(seed: bytes, changes: list[tuple[float, int, bytes]]) -> None:
     """A slip of the finger must neither crash the daemon at its next start nor print a key."""

@@ -137,15 +137,19 @@ def configure(stage: Stage, conf: Path, accounts: list[Account]) -> None:
 
 
 def test_no_secret_is_written_or_said_whatever_happens(tmp_path: Path, empty_database_url: str) -> None:
-    """Logs, reports and databases are sent to strangers who help; a key in one of them is a key lost."""
+    """Logs, reports and databases are sent to strangers who help; a key in one of them is a key lost.
+
+    What has nothing to do with the database happens once, with SQLite.
+    """
     with staged(tmp_path, empty_database_url) as stage:
         together = stage.together
         together.migrate()
         a_bad_day(together)
-        each_level(together)
-        bugs(together)
+        if empty_database_url.startswith("sqlite"):
+            each_level(together)
+            bugs(together)
+            a_mirror(stage)
         a_database_that_is_away(together)
-        a_mirror(stage)
         for arguments in REPORTS:
             together.call(*arguments)
         dump(together)

@@ -39,7 +39,7 @@ def sqlite(tmp_path: Path) -> str:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_tells_when_it_begins_and_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     """People see the first tick announced, systemd learns when it is ready, and both can end it."""
-    with crew(tmp_path, sqlite(tmp_path)) as together, notify_socket(tmp_path / "notify") as manager:
+    with crew(tmp_path, sqlite(tmp_path), measured=True) as together, notify_socket(tmp_path / "notify") as manager:
         started = now_s()
         daemon = together.start(NOTIFY_SOCKET=str(tmp_path / "notify"))
         assert manager.recv(100) == b"READY=1"
@@ -71,7 +71,7 @@ def locked_key(account: Account) -> Account:
 @pytest.mark.parametrize("wrong", [wrong_secret, unknown_key, locked_key])
 def test_a_wrong_key_is_told_in_the_first_seconds(tmp_path: Path, wrong: Callable[[Account], Account]) -> None:
     """Whoever mistyped a key must not find out at the first tick, minutes later."""
-    with crew(tmp_path, sqlite(tmp_path)) as together:
+    with crew(tmp_path, sqlite(tmp_path), measured=True) as together:
         account = together.exchange.accounts[0]
         together.configure([wrong(account)], interval="1h")
         if wrong is locked_key:
@@ -89,7 +89,7 @@ def test_a_wrong_key_is_told_in_the_first_seconds(tmp_path: Path, wrong: Callabl
 
 def test_one_wrong_key_of_two_does_not_stop_the_other_account(tmp_path: Path) -> None:
     """An owner's mistake with one account is no reason to lose the history of all others."""
-    with crew(tmp_path, sqlite(tmp_path), 2) as together:
+    with crew(tmp_path, sqlite(tmp_path), 2, measured=True) as together:
         good, bad = together.exchange.accounts
         together.configure([good, wrong_secret(bad)])
         daemon = together.start()
@@ -101,7 +101,7 @@ def test_one_wrong_key_of_two_does_not_stop_the_other_account(tmp_path: Path) ->
 
 def test_a_signal_while_it_starts_ends_it_cleanly(tmp_path: Path) -> None:
     """A supervisor that changes its mind must not have to wait for an exchange that does not answer."""
-    with crew(tmp_path, sqlite(tmp_path)) as together:
+    with crew(tmp_path, sqlite(tmp_path), measured=True) as together:
         together.exchange.script(Fault(kind="hang", seconds=60, path=SERVER_TIME))
         daemon = together.start()
         until("the first question", lambda: together.exchange.requests(path=SERVER_TIME))
@@ -120,7 +120,7 @@ def test_postgresql_without_tables_is_refused_with_the_command_that_makes_them(
     tmp_path: Path, empty_database_url: str
 ) -> None:
     """A server's owner decides when it is migrated; an SQLite file is the program's own, and is made."""
-    with crew(tmp_path, empty_database_url) as together:
+    with crew(tmp_path, empty_database_url, measured=True) as together:
         daemon = together.start()
         if empty_database_url.startswith("sqlite"):
             daemon.first_due_at()
@@ -136,7 +136,7 @@ def test_postgresql_without_tables_is_refused_with_the_command_that_makes_them(
 
 def test_a_request_in_flight_is_cut_off_and_its_tick_has_failed(tmp_path: Path, empty_database_url: str) -> None:
     """A clean end within 5 s leaves no hole: a request did leave, and brought nothing."""
-    with crew(tmp_path, empty_database_url) as together:
+    with crew(tmp_path, empty_database_url, measured=True) as together:
         together.configure(together.exchange.accounts, interval="5s")
         together.migrate()
         together.exchange.script(Fault(kind="hang", seconds=60, path=USER_ASSET))

@@ -38,12 +38,19 @@ SAME, ALONE = "--same-on-both-engines", "--postgresql-alone"
     ],
 )
 def test_a_strict_run_fails_unless_as_many_passed_as_had_to(
-    pytester: pytest.Pytester, tests: str, options: list[str], code: int, line: str
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    tests: str,
+    options: list[str],
+    code: int,
+    line: str,
 ) -> None:
     """A suite that quietly loses one engine would prove nothing about it."""
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(tests)
-    result = pytester.runpytest_subprocess(*options)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they take seconds to load
+    run = pytester.runpytest_subprocess if "-n" in options else pytester.runpytest_inprocess
+    result = run("-p", "xdist", *options)
     assert result.ret == code
     result.stdout.fnmatch_lines([line])
 
@@ -52,11 +59,20 @@ def test_the_marker_selects_what_runs_on_both_engines(pytester: pytest.Pytester)
     """They can be tried without the others."""
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(ON_BOTH + ON_NONE)
-    pytester.runpytest_subprocess("-m", "engine").assert_outcomes(passed=2, deselected=1)
+    pytester.runpytest_inprocess("-m", "engine").assert_outcomes(passed=2, deselected=1)
 
 
 def test_postgresql_alone_runs_nothing_else(pytester: pytest.Pytester) -> None:
     """The run on the oldest server repeats what depends on the server and no other test."""
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(ON_BOTH + ON_NONE)
-    pytester.runpytest_subprocess("--postgresql-alone", "1").assert_outcomes(passed=1, deselected=2)
+    pytester.runpytest_inprocess("--postgresql-alone", "1").assert_outcomes(passed=1, deselected=2)
+
+
+def test_what_runs_end_to_end_is_counted_apart_and_not_repeated(pytester: pytest.Pytester) -> None:
+    """Else nobody could say how many have to pass on the other server."""
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(test_end_to_end_x=ON_BOTH, test_y=ON_BOTH)
+    all_of_them = pytester.runpytest_inprocess(SAME)
+    all_of_them.stdout.fnmatch_lines(["tests per engine: 2 on sqlite, 2 on postgresql, 1 of these end to end (*)"])
+    pytester.runpytest_inprocess(ALONE, "1").assert_outcomes(passed=1, deselected=3)

@@ -14,7 +14,7 @@ from collector.storage.engine import reading
 from tests.ledgers import T0, ask, held, opened, record, recorder, register, snapshot, stored
 
 numbers = itertools.count()
-often = settings(max_examples=80)
+often = settings(max_examples=50)
 
 FIRST, LAST = 1_483_228_800, 4_102_444_799
 """The first second of 2017 and the last of 2099."""

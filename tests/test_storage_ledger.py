@@ -18,7 +18,7 @@ from tests.lives import Event, Life, answers_in, events, intervals
 
 Answer = TypeVar("Answer")
 numbers = itertools.count()
-lives = settings(max_examples=60)
+lives = settings(max_examples=40)
 
 
 LONGEST_S = 25_000

@@ -169,7 +169,7 @@ moves = st.one_of(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.lists(moves, max_size=12))
 def test_in_any_order_each_instant_has_one_answer(database_url: str, order: list[tuple[Any, ...]]) -> None:
     """What was tried goes before what was not, a snapshot before a failure, and the first reason before a later one."""

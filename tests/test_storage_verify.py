@@ -66,7 +66,7 @@ def open_ledger(writer: object, account_id: int, interval_s: int | None, now_s: 
         accounts.open_ledger(connection, account_id, interval_s=interval_s, now_s=now_s)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(events)
 def test_nothing_is_wrong_with_any_honest_life(database_url: str, life: list[Event]) -> None:
     """A verifier that cries wolf is switched off."""
