@@ -7,16 +7,13 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
 from sqlalchemy.dialects import sqlite
 
 from collector.domain.balances import AMOUNT_FIELDS, Balance, exact_sum
 from collector.domain.periods import Every, Period, periods
-from collector.domain.renames import Rename, Renames
+from collector.domain.renames import NO_RENAMES, Rename, Renames
 from collector.storage import history, movements, series
-from collector.storage.asked import among
 from collector.storage.engine import reading
-from collector.storage.schema import tick
 from tests.ledgers import T0, ask, recorder, stored
 from tests.report_values import account
 from tests.wallets import ASSETS, STEP, Event, Wallet, lived, lives
@@ -194,13 +191,18 @@ def test_one_seek_answers_for_a_period(sqlite_template: Path) -> None:
     assert not any("TEMP B-TREE" in line for line in plan)
 
 
-def test_each_named_instant_is_sought(sqlite_template: Path) -> None:
-    """As a table to join, the instants would be gone through for every tick of the history."""
-    of_ticks = (tick.c.account_id == 1, among(sqlite.dialect(), tick.c.due_at, [T0, T0 + STEP]))
-    query = select(tick.c.digest).where(*of_ticks)
+def test_two_more_seeks_give_what_is_held(sqlite_template: Path) -> None:
+    """Begun at the other end, it would go through all periods for each tick of the history."""
+    asked = [Period(name="", start_s=T0 + n * STEP, end_s=T0 + (n + 1) * STEP) for n in range(3)]
+    (named,) = NO_RENAMES.stored("BTC")
+    query = series.close_query(sqlite.dialect(), account(), asked, named)
     text = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
     plan = [str(row[-1]) for row in ask(f"sqlite:///{sqlite_template}", f"EXPLAIN QUERY PLAN {text}")]
-    assert plan[0] == "SEARCH tick USING PRIMARY KEY (account_id=? AND due_at=?)"
+    after = plan[plan.index("SCAN last") + 1 :]
+    assert [line.replace(" LEFT-JOIN", "") for line in after] == [
+        "SEARCH tick USING PRIMARY KEY (account_id=? AND due_at=?)",
+        "SEARCH balance USING PRIMARY KEY (account_id=? AND due_at=? AND asset=?)",
+    ]
 
 
 def test_more_periods_than_one_statement_takes_are_asked_for(database_url: str) -> None:

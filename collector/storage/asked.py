@@ -1,4 +1,4 @@
-"""Any number of periods or instants for one statement, whose text stays the same and is put together once."""
+"""Any number of periods for one statement, whose text stays the same and is put together once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from sqlalchemy import (
     ARRAY,
     CTE,
     BindParameter,
-    ColumnElement,
     Dialect,
     TableValuedAlias,
     Text,
-    any_,
     bindparam,
     column,
     func,
@@ -49,14 +47,6 @@ def asked_periods(dialect: Dialect, periods: Sequence[Period]) -> CTE:
     parts = (func.json_extract(each.c.value, literal_column(f"'$[{place}]'")) for place in (0, 1))
     named = zip(("start_at", "end_at"), parts, strict=True)
     return select(*(type_coerce(part, Seconds).label(name) for name, part in named)).cte("asked")
-
-
-def among(dialect: Dialect, instant: ColumnElement[int], instants: Iterable[int]) -> ColumnElement[bool]:
-    """True where a column of instants is one of these, each found by a key seek."""
-    if is_postgresql(dialect):
-        return instant == any_(_array("instants", instants))
-    # As a table to join, SQLite's planner takes it for the inner one, and reads all of it for each tick.
-    return instant.in_(select(_each(list(instants)).c.value))
 
 
 def _each(values: Sequence[Any]) -> TableValuedAlias:

@@ -9,7 +9,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, and_, select, true
+from sqlalchemy import CTE, ColumnElement, Connection, Dialect, FromClause, Row, Select, and_, select, true
 
 from collector.domain.balances import AMOUNT_FIELDS, Balance
 from collector.domain.periods import Period
@@ -17,10 +17,10 @@ from collector.domain.portfolio import values_by_asset
 from collector.domain.records import Account, AssetClose, AssetPoint, TotalClose, TotalPoint
 from collector.domain.renames import NO_RENAMES, Named, Renames, together
 from collector.storage import schema
-from collector.storage.asked import among, asked_periods, batches
+from collector.storage.asked import asked_periods, batches
 from collector.storage.history import balances_at, first_due
 from collector.storage.plain import plain
-from collector.storage.rows import stored, streamed
+from collector.storage.rows import held, stored, streamed
 
 tick, balance = schema.tick, schema.balance
 
@@ -40,7 +40,7 @@ def asset_points(
         return
     for named in _cut(renames.stored(asset), max(first, from_s or first), to_s):
         within = _between(named.from_s, named.to_s)
-        wanted = _named_rows(connection, named.names).where(*stored(account), within).order_by(tick.c.due_at)
+        wanted = _named_rows(connection.dialect, named.names).where(*stored(account), within).order_by(tick.c.due_at)
         yield from _points(asset, streamed(connection, wanted), several=len(named.names) > 1)
 
 
@@ -52,17 +52,12 @@ def asset_closes(
     One key seek for each period, however many snapshots it has. A period without a snapshot has no point.
     """
     for some in batches(periods):
-        last_dues = _last_dues(connection, account, some)
         found: dict[int, AssetPoint] = {}
         for named in renames.stored(asset):
-            dues = [due for due in last_dues.values() if _in(named, due)]
-            of_ticks = (tick.c.account_id == account.id, among(connection.dialect, tick.c.due_at, dues))
-            wanted = _named_rows(connection, named.names).where(*of_ticks)
-            rows = sorted(connection.execute(wanted).all(), key=itemgetter(0)) if dues else ()
-            found |= {p.due_at: p for p in _points(asset, rows, several=len(named.names) > 1)}
+            rows = connection.execute(close_query(connection.dialect, account, some, named)).all()
+            found |= _points_by_start(asset, rows, several=len(named.names) > 1)
         for period in some:
-            due_at = last_dues.get(period.start_s)
-            yield AssetClose(period=period, point=None if due_at is None else found[due_at])
+            yield AssetClose(period=period, point=found.get(period.start_s))
 
 
 def total_points(
@@ -76,13 +71,11 @@ def total_points(
 def total_closes(connection: Connection, account: Account, periods: Iterable[Period]) -> Iterator[TotalClose]:
     """The value of the account at the last snapshot of each period. One key seek for each."""
     for some in batches(periods):
-        last_dues = _last_dues(connection, account, some)
-        these = among(connection.dialect, tick.c.due_at, last_dues.values())
-        wanted = _totals().where(tick.c.account_id == account.id, these)
-        found = {row.due_at: _total(row) for row in connection.execute(wanted)} if last_dues else {}
+        last = _last(connection.dialect, account, some)
+        wanted = _totals().add_columns(last.c.start_at).select_from(_ticks_of(last, account))
+        found = {row.start_at: _total(row) for row in connection.execute(wanted) if row.due_at is not None}
         for period in some:
-            due_at = last_dues.get(period.start_s)
-            yield TotalClose(period=period, point=None if due_at is None else found[due_at])
+            yield TotalClose(period=period, point=found.get(period.start_s))
 
 
 def value_closes(
@@ -111,26 +104,55 @@ def _last_dues(connection: Connection, account: Account, periods: Sequence[Perio
 
 def last_due_query(dialect: Dialect, account: Account, periods: Sequence[Period]) -> Select[Any]:
     """The start of each period and due_at of its last snapshot, or NULL, as whole numbers."""
+    last = _last(dialect, account, periods)
+    return select(plain(last.c.start_at, dialect), plain(last.c.due_at, dialect))
+
+
+def close_query(dialect: Dialect, account: Account, periods: Sequence[Period], named: Named) -> Select[Any]:
+    """The start of each period and its last snapshot, if that lies in this time: what it holds under these names."""
+    last = _last(dialect, account, periods)
+    start = plain(last.c.start_at, dialect)
+    wanted = _named_rows(dialect, named.names, _ticks_of(last, account)).add_columns(start)
+    return wanted.where(_between(named.from_s, named.to_s, last.c.due_at))
+
+
+def _last(dialect: Dialect, account: Account, periods: Sequence[Period]) -> CTE:
+    """The start of each period (`start_at`) and the last snapshot in it (`due_at`), by one key seek each."""
     spans = asked_periods(dialect, periods)
-    last = (
-        select(plain(tick.c.due_at, dialect))
+    newest = (
+        select(tick.c.due_at)
         .where(*stored(account), tick.c.due_at >= spans.c.start_at, tick.c.due_at < spans.c.end_at)
         .order_by(tick.c.due_at.desc())
         .limit(1)
         .scalar_subquery()
     )
-    return select(plain(spans.c.start_at, dialect), last)
+    # Or it would be sought again by each condition that it stands in.
+    return select(spans.c.start_at, newest.label("due_at")).cte("last").prefix_with("MATERIALIZED")
 
 
-def _named_rows(connection: Connection, names: Sequence[str]) -> Select[Any]:
+def _ticks_of(last: CTE, account: Account) -> FromClause:
+    """Those ticks, NULL where there is none: SQLite's planner would begin an inner join at the other end."""
+    return last.outerjoin(tick, and_(tick.c.account_id == account.id, tick.c.due_at == last.c.due_at))
+
+
+def _named_rows(dialect: Dialect, names: Sequence[str], ticks: FromClause = tick) -> Select[Any]:
     """Each tick with what it holds under these names, as whole numbers and text."""
     of_tick = and_(balance.c.account_id == tick.c.account_id, balance.c.due_at == tick.c.due_at)
     called = balance.c.asset == names[0] if len(names) == 1 else balance.c.asset.in_(names)
     amounts = (*(balance.c[name] for name in AMOUNT_FIELDS), balance.c.btc_valuation)
     columns = (tick.c.due_at, tick.c.received_at, tick.c.btc_requested, *amounts)
-    return select(*(plain(column, connection.dialect) for column in columns)).select_from(
-        tick.outerjoin(balance, and_(of_tick, called))
+    return select(*(plain(column, dialect) for column in columns)).select_from(
+        ticks.outerjoin(balance, and_(of_tick, called))
     )
+
+
+def _points_by_start(asset: str, rows: Iterable[Sequence[Any]], *, several: bool) -> Mapping[int, AssetPoint]:
+    """The point of each period that has one; the start of the period is what a row ends with."""
+    there = [row for row in rows if row[0] is not None]
+    if several:
+        there.sort(key=itemgetter(0))
+    starts = dict.fromkeys(row[-1] for row in there)
+    return dict(zip(starts, _points(asset, there, several=several), strict=True))
 
 
 def _points(asset: str, rows: Iterable[Sequence[Any]], *, several: bool) -> Iterator[AssetPoint]:
@@ -145,20 +167,10 @@ def _points(asset: str, rows: Iterable[Sequence[Any]], *, several: bool) -> Iter
 
 
 def _point(asset: str, row: Sequence[Any]) -> AssetPoint:
-    due_at, received_at_ms, valued, free, locked, frozen, withdrawing, ipoable, value = row
-    if free is None:
-        held = Balance.zero(asset, btc_requested=bool(valued))
-    else:
-        held = Balance(
-            asset=asset,
-            free=Decimal(free),
-            locked=Decimal(locked),
-            frozen=Decimal(frozen),
-            withdrawing=Decimal(withdrawing),
-            ipoable=Decimal(ipoable),
-            btc_valuation=None if value is None else Decimal(value),
-        )
-    return AssetPoint(due_at=due_at, received_at_ms=received_at_ms, balance=held)
+    due_at, received_at_ms, valued, *amounts = row[:9]
+    there = amounts[0] is not None
+    balance = held((asset, *amounts)) if there else Balance.zero(asset, btc_requested=bool(valued))
+    return AssetPoint(due_at=due_at, received_at_ms=received_at_ms, balance=balance)
 
 
 def _totals() -> Select[Any]:
@@ -169,10 +181,8 @@ def _total(row: Row[Any]) -> TotalPoint:
     return TotalPoint(due_at=row.due_at, received_at_ms=row.received_at, btc_total=row.btc_total, unpriced=row.unpriced)
 
 
-def _between(from_s: int | None, to_s: int | None) -> ColumnElement[bool]:
-    return and_(
-        tick.c.due_at >= from_s if from_s is not None else true(), tick.c.due_at < to_s if to_s is not None else true()
-    )
+def _between(from_s: int | None, to_s: int | None, due_at: ColumnElement[int] = tick.c.due_at) -> ColumnElement[bool]:
+    return and_(due_at >= from_s if from_s is not None else true(), due_at < to_s if to_s is not None else true())
 
 
 def _cut(spans: Iterable[Named], from_s: int, to_s: int | None) -> Iterator[Named]:
@@ -182,7 +192,3 @@ def _cut(spans: Iterable[Named], from_s: int, to_s: int | None) -> Iterator[Name
         ends = [end for end in (named.to_s, to_s) if end is not None]
         if not ends or start < min(ends):
             yield Named(from_s=start, to_s=min(ends, default=None), names=named.names)
-
-
-def _in(named: Named, due_at: int) -> bool:
-    return (named.from_s is None or named.from_s <= due_at) and (named.to_s is None or due_at < named.to_s)
