@@ -120,6 +120,13 @@ def test_a_wait_comes_before_a_stop_and_ends_at_its_instant() -> None:
     assert why_not_now(replace(stopped, probe_at_ms=None), (over,), NOW) is MissReason.ACCOUNT_STOPPED
 
 
+def test_a_probe_that_was_planned_under_a_clock_ahead_is_due() -> None:
+    """Once the clock is right it would come in a year; none is more than an hour away."""
+    stopped = after(faults.BAD_SIGNATURE)
+    for away, reason in ((1, MissReason.ACCOUNT_STOPPED), (HOUR, MissReason.ACCOUNT_STOPPED), (HOUR + 1, None)):
+        assert why_not_now(replace(stopped, probe_at_ms=NOW + away), (), NOW) is reason
+
+
 def error(reason: FailReason, **told: Any) -> ExchangeError:
     """An error of a request with what Binance told."""
     return ExchangeError("no data", reason=reason, http_status=429, **told)

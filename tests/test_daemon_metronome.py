@@ -162,6 +162,45 @@ def test_a_beat_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixture) -> 
     assert "a bug" in caplog.text
 
 
+def test_set_back_and_right_again_is_the_reason_of_what_was_lost_meanwhile() -> None:
+    """The clocks alone show nothing any more: without the note it would look like an overrun."""
+    heard: list[Beat] = []
+    first = (read_clocks().wall_ms // 60_000 + 500_000) * 60  # so far ahead that the scheduler itself does not beat
+    now = [first + 5.0]
+    metronome = Metronome(interval_s=60, first_due_at=first, on_beat=heard.append, clocks=lambda: reading(now[0]))
+    metronome.start()
+    metronome.beat()
+    now[0] += 120
+    metronome.clock_was_set()
+    for _ in range(2):
+        metronome.beat()
+        now[0] += 120
+    metronome.stop()
+    assert [(b.skipped, str(b.skipped_reason)) for b in heard[1:]] == [
+        (ticks(first + 60, first + 60, 60), "clock_step"),
+        (ticks(first + 180, first + 180, 60), "overrun"),
+    ]
+
+
+def test_it_comes_back_to_an_instant_long_before_the_last_beat() -> None:
+    """Instants of next year were beaten under a wrong clock; the scheduler sleeps until then, and must not."""
+    heard: list[int] = []
+    ahead_s = 365 * 86_400
+    metronome = Metronome(
+        interval_s=1,
+        first_due_at=read_clocks().wall_ms // 1000 + ahead_s,
+        on_beat=lambda beat: heard.append(beat.due_at),
+        clocks=read_clocks,
+    )
+    metronome.start()
+    first = read_clocks().wall_ms // 1000 + 1
+    metronome.come_back(first)
+    assert metronome.last_due_at in {first - 1, first}
+    until(lambda: len(heard) >= 2)
+    metronome.stop()
+    assert heard[0] - first < 30
+
+
 class _Shifted:
     """The wall clock of another time: what APScheduler and the metronome see can be set."""
 

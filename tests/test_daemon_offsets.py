@@ -1,5 +1,6 @@
 """The clocks are compared beside the ticks, and each change is said once."""
 
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ import pytest
 
 from collector.binance.client import BinanceClient
 from collector.daemon import offsets
+from collector.daemon.clock import Reading
 from collector.daemon.offsets import ClockKeeper
 from collector.sandbox.faults import Fault
 from collector.sandbox.server import Sandbox
@@ -86,6 +88,45 @@ def test_each_change_is_said_once(
     until(lambda: caplog.text.count("the local clock and Binance's differ by") == 2)
     keeper.stop()
     assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "WARNING", "INFO"]
+
+
+def test_who_wants_to_know_is_told_each_measurement_and_may_ask_for_another(
+    exchange: Sandbox, client: BinanceClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger that can't be brought back to the present now is tried again soon, not in ten minutes."""
+    monkeypatch.setattr(offsets, "AFTER_FAILURE_S", 0.01)
+    told: list[int] = []
+
+    def on_measured(offset_ms: int) -> bool:
+        told.append(offset_ms)
+        return False
+
+    keeper = ClockKeeper(client, every_s=0.01, on_measured=on_measured)
+    exchange.set_skew(60_000)
+    keeper.start()
+    until(lambda: len(told) >= 3)
+    keeper.stop()
+    assert all(abs(offset_ms - 60_000) < 500 for offset_ms in told)
+
+
+def test_a_measurement_during_which_the_clock_was_set_is_none(exchange: Sandbox, client: BinanceClient) -> None:
+    """Its midpoint lies between two times that have nothing to do with each other."""
+    told: list[int] = []
+    readings = itertools.count()
+
+    def clocks() -> Reading:
+        return Reading(wall_ms=0 if next(readings) else 3_600_000, awake_ms=0, all_ms=0)
+
+    def on_measured(offset_ms: int) -> bool:
+        told.append(offset_ms)
+        return True
+
+    keeper = ClockKeeper(client, every_s=0.01, on_measured=on_measured, clocks=clocks)
+    keeper.measure_now()
+    keeper.start()
+    until(lambda: len(told) >= 1)
+    keeper.stop()
+    assert asked(exchange) > len(told)
 
 
 def test_a_measurement_that_the_end_cuts_off_is_no_failure(

@@ -21,6 +21,7 @@ from tests.postgres import PostgresServer
 
 USER_ASSET = "/sapi/v3/asset/getUserAsset"
 HOUR_S = 3600
+YEAR_MS = 365 * 86_400_000
 
 
 @pytest.fixture
@@ -110,6 +111,46 @@ def test_a_tick_beyond_its_deadline_is_missed_for_the_reason_of_its_delay(one: W
     assert one.tick(due_at=T0, since=before) == [f"main missed ({reason})"]
     assert one.ledger() == [("main", "+0..0", "missed", reason)]
     assert one.asked() == 0
+
+
+def test_a_tick_that_a_clock_set_back_has_put_into_the_future_is_not_asked(one: World) -> None:
+    """What is held now must not stand under next year's label."""
+    runner = one.add()
+    for due_at, back_s in ((T0, 60), (T0 + 60, 121)):
+        lined_up = runner.due(due_at, 60, one.clocks())
+        one.clocks.set(-back_s)
+        one.start(lined_up)
+        one.finish()
+        one.clocks.set(back_s + 60)
+    assert [words(outcome) for outcome in one.seen] == ["main stored", "main missed (clock_step)"]
+    assert one.asked() == 1
+
+
+def test_after_a_return_to_the_present_what_is_answered_is_left_out(one: World) -> None:
+    """Its snapshot stays, so asking again would only cost weight."""
+    runner = one.add()
+    runner.come_back([TickRange(start_at=T0 + 60, last_due_at=T0 + 180, interval_s=60)])
+    told = []
+    for minute in range(5):
+        told.append(one.tick(due_at=T0 + 60 * minute))
+        one.clocks.run(60)
+    assert told == [["main stored"], [], [], [], ["main stored"]]
+
+
+def test_a_wait_lasts_as_long_as_before_when_the_clock_is_set(one: World) -> None:
+    """A ban of ten minutes, met under a clock a year ahead, would hold for a year and ten minutes."""
+    one.shared.waits.hold(wait := Wait(scope="ip", until_ms=(T0 + 600) * 1000, reason=FailReason.BANNED))
+    one.shared.waits.keep("ip")
+    for by_ms in (-YEAR_MS, 2 * YEAR_MS):
+        assert one.shared.waits.clock_was_set(by_ms) == ["ip"]
+    assert one.shared.waits.of("account:main") == (replace(wait, until_ms=wait.until_ms + YEAR_MS),)
+    one.shared.waits.keep("ip")
+    left = waits(one.shared.recorder, one.clocks)
+    assert left.of("account:main") == ()  # no ban lasts for a year
+    one.clocks.set(YEAR_MS // 1000)
+    left = waits(one.shared.recorder, one.clocks)
+    assert left.clock_was_set(1000) == []  # it was written by the right clock, and the wrong one is mended now
+    assert left.clock_was_set(-1000) == ["ip"]
 
 
 def test_a_late_tick_is_asked_until_its_deadline(one: World) -> None:

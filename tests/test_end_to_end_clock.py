@@ -1,13 +1,14 @@
 """A real daemon whose clock is wrong, or is set while it runs."""
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from collector.sandbox.faults import Fault
-from tests.daemons import Crew, Daemon, asked, crew, until
+from tests.daemons import Crew, Daemon, asked, crew, now_s, until
 from tests.ledgers import ask
 
 TEN_MINUTES_MS = 600_000
@@ -21,9 +22,9 @@ def one(tmp_path: Path) -> Iterator[Crew]:
         yield together
 
 
-def start(one: Crew) -> Daemon:
-    """A daemon that lives by that clock."""
-    return one.start(command=(sys.executable, "-m", "tests.stepped_daemon", str(one.folder / "ahead")))
+def start(one: Crew, *arguments: str) -> Daemon:
+    """A daemon, or another command, that lives by that clock."""
+    return one.start(*arguments, command=(sys.executable, "-m", "tests.stepped_daemon", str(one.folder / "ahead")))
 
 
 def set_clock(one: Crew, ahead_ms: int) -> None:
@@ -99,8 +100,8 @@ def test_a_clock_that_is_set_forward_loses_ticks_by_name(one: Crew) -> None:
     until("the time asked for", lambda: len(one.exchange.requests(path="/api/v3/time")) >= 2)
 
 
-def test_a_clock_that_is_set_back_goes_on_where_the_answers_end(one: Crew) -> None:
-    """The instants until then have their answers already: none gets a second one, none is lost."""
+def test_a_clock_that_ran_ahead_and_is_set_right_goes_on_around_what_is_answered(one: Crew) -> None:
+    """Instants that have no answer yet are collected, none gets a second one, and none is lost."""
     set_clock(one, 4_000)
     daemon = start(one)
     first = daemon.first_due_at()
@@ -109,10 +110,105 @@ def test_a_clock_that_is_set_back_goes_on_where_the_answers_end(one: Crew) -> No
     daemon.says("the local clock was set by -4.0 s")
     after = wait_for(one, 3)
     daemon.stop()
-    assert [due_at for due_at, _, _ in stored(one)] == list(range(first, after[-1][0] + 1))
+    found = [due_at for due_at, _, _ in stored(one)]
+    assert found == list(range(found[0], found[-1] + 1))
+    assert found[0] <= first
     assert abs((before[-1][1] or 0) + 4_000) < 1_000
     assert abs(after[-1][1] or 0) < 1_000
     assert ask(one.url, "SELECT reason FROM missed WHERE reason <> 'not_running'") == []
+
+
+YEAR_MS = 365 * 86_400_000
+
+
+def books(one: Crew) -> None:
+    """The whole ledger balances."""
+    verified = one.call("db", "verify")
+    assert (verified.returncode, verified.stderr) == (0, ""), verified.stdout
+
+
+def test_a_year_forward_and_back_again_goes_on_at_once(one: Crew) -> None:
+    """The year that was passed over is still to come: each of its instants is collected when it is due."""
+    daemon = start(one)
+    daemon.first_due_at()
+    wait_for(one, 2)
+    set_clock(one, YEAR_MS)
+    daemon.says("ticks (clock_step)")
+    until("a tick of the next year", lambda: stored(one)[-1][0] > now_s() + YEAR_MS // 2000)
+    set_clock(one, 0)
+    daemon.says("the local clock ran ahead: the ledger has answers until ")
+    after = now_s()
+    until("ticks of now", lambda: sum(after <= due_at < after + 60 for due_at, _, _ in stored(one)) >= 3)
+    status = one.call("status")
+    daemon.stop()
+    lost = ask(one.url, "SELECT start_at, last_due_at FROM missed WHERE reason = 'clock_step' ORDER BY start_at")
+    assert lost[-1][1] - lost[-1][0] > YEAR_MS // 1000 - 3600
+    assert (status.returncode, "has answers of the future, until 20" in status.stderr) == (0, True)
+    books(one)
+
+
+def test_a_first_start_a_year_ahead_is_taken_back(one: Crew) -> None:
+    """Nothing was due before; from the step on it is, and a restart finds its way as well."""
+    set_clock(one, YEAR_MS)
+    daemon = start(one)
+    daemon.first_due_at()
+    wait_for(one, 2)
+    set_clock(one, 0)
+    daemon.says("the local clock ran ahead: ")
+    after = now_s()
+    until("ticks of now", lambda: sum(due_at < after + 60 for due_at, _, _ in stored(one)) >= 2)
+    daemon.stop()
+    daemon = start(one)
+    daemon.says("the local clock ran ahead: ")
+    again = now_s()
+    until("ticks of now", lambda: sum(again < due_at < again + 60 for due_at, _, _ in stored(one)) >= 2)
+    daemon.stop()
+    books(one)
+
+
+def test_an_hour_back_and_right_again_loses_that_time_by_name(one: Crew) -> None:
+    """An hour ago has its answers: nothing new is asked for, it is said why, and the loss is the step's."""
+    daemon = start(one)
+    daemon.first_due_at()
+    wait_for(one, 2)
+    set_clock(one, -3_600_000)
+    daemon.says("the local clock is behind: the instants until ")
+    before = len(stored(one))
+    time.sleep(1.5)
+    assert len(stored(one)) == before
+    set_clock(one, 0)
+    wait_for(one, 2)
+    daemon.stop()
+    lost = ask(one.url, "SELECT reason, ticks FROM missed WHERE reason <> 'not_running'")
+    assert [reason for reason, _ in lost] == ["clock_step"]
+    books(one)
+
+
+def test_a_clock_of_1970_is_waited_for(one: Crew) -> None:
+    """A machine without a battery starts there: no tick of then may stand in the ledger."""
+    set_clock(one, -now_s() * 1000)
+    daemon = start(one)
+    daemon.says("the local clock says 1970-01-01 00:00:")
+    daemon.says("which can't be: waiting until it is set")
+    for command in ("once", "check"):
+        refused = start(one, command)
+        assert refused.ended() == 1
+        refused.says("which can't be: set it first")
+    set_clock(one, 0)
+    daemon.first_due_at()
+    wait_for(one, 2)
+    daemon.stop()
+    assert ask(one.url, "SELECT count(*) FROM schedule WHERE from_at < 1700000000") == [(0,)]
+    assert ask(one.url, "SELECT count(*) FROM missed") == [(0,)]
+
+
+def test_waiting_for_the_clock_can_be_ended(one: Crew) -> None:
+    """SIGTERM ends it as at any other time, and nothing was written."""
+    set_clock(one, -now_s() * 1000)
+    daemon = start(one)
+    daemon.says("waiting until it is set")
+    assert daemon.stop()[0] == 0
+    assert not (one.folder / "collector.db").exists()
 
 
 def test_the_difference_is_measured_beside_the_ticks(one: Crew) -> None:

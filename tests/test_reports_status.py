@@ -55,6 +55,14 @@ def test_on_a_narrow_terminal_each_account_is_a_block() -> None:
     assert_pinned("status_table_80", as_text(everything(), "table", width=80))
 
 
+def test_a_ledger_that_reaches_into_the_future_is_named() -> None:
+    """Nothing else shows it: the daemon collects, or waits for the clock."""
+    late = [status(None, account(name), newest_answer_at=NOW_MS // 1000 + at) for name, at in (("a", 120), ("b", 121))]
+    report = status_report(late, database="/x/c.db", run=None, waits=[], now_ms=NOW_MS)
+    until = "the ledger of b has answers of the future, until 2026-03-31T12:05:13Z"
+    assert report.warnings == (f"{until}: the local clock is behind, or ran ahead",)
+
+
 def test_with_one_account_the_report_rests_on_its_snapshot() -> None:
     """A script for one account needs no rows."""
     report = status_report([newest()], database="/x/c.db", run=ENDED, waits=[], now_ms=NOW_MS)

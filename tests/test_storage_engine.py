@@ -78,7 +78,7 @@ def test_a_reader_does_not_hold_up_a_writer(database_url: str) -> None:
     with recorder(database_url) as writer:
         account = register(writer)
         with reading(database_url) as connection:
-            ledger.statuses(connection)
+            ledger.statuses(connection, now_ms=T0 * 1000)
             assert record(writer, stored(account, T0))
 
 
@@ -164,7 +164,7 @@ def test_a_file_with_an_awkward_name_is_one_file(tmp_path: Path) -> None:
     assert sqlite_file(url) == file
     assert file.exists()
     with reading(url) as connection:
-        assert ledger.statuses(connection) == []
+        assert ledger.statuses(connection, now_ms=T0 * 1000) == []
 
 
 def test_a_server_that_is_not_there_is_told_without_the_password() -> None:

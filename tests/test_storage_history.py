@@ -165,6 +165,7 @@ def gap(start: int, last: int, ticks: int, *reasons: str, failed_: int = 0, is_o
     )
 
 
+NOW_MS = int(time.time() * 1000)
 GAPS = [
     gap(60, 60, 1, "tls", failed_=1),
     gap(180, 300, 3, "paused"),
@@ -246,13 +247,22 @@ def test_an_accounts_history_is_its_own(database_url: str) -> None:
 def test_statuses_tell_how_each_account_stands(database_url: str) -> None:
     """One look at each: its interval, its newest snapshot and failure, its open gap, its coverage."""
     with told(database_url) as (_, connection):
-        (status,) = ledger.statuses(connection)
+        (status,) = ledger.statuses(connection, now_ms=NOW_MS)
         assert status.newest_snapshot == history.latest(connection, status.account)
     assert (status.account.name, status.interval_s, status.open_gap) == ("main", None, GAPS[2])
     assert status.newest_failure == Failure(
         due_at=T0 + 420, reason=FailReason.BANNED, http_status=502, code=-1001, detail="what was seen"
     )
     assert status.coverage.due == 8
+
+
+def test_a_snapshot_of_the_future_does_not_hide_that_the_present_has_none(database_url: str) -> None:
+    """Under a clock that ran ahead a snapshot got a label of next year; a daemon that dies now has to be seen."""
+    with told(database_url) as (_, connection):
+        for now_s, expected in ((T0 + 240, T0 + 360), (T0 + 239, T0 + 150)):
+            (status,) = ledger.statuses(connection, now_ms=now_s * 1000)
+            assert status.newest_snapshot is not None
+            assert (status.newest_snapshot.due_at, status.newest_answer_at) == (expected, T0 + 420)
 
 
 def test_a_new_account_has_no_history(database_url: str) -> None:
@@ -267,7 +277,7 @@ def test_a_new_account_has_no_history(database_url: str) -> None:
         assert points(connection, account, "BTC") == []
         assert ledger.gaps(connection, account) == []
         assert ledger.open_gap(connection, account) is None
-        (status,) = ledger.statuses(connection)
+        (status,) = ledger.statuses(connection, now_ms=NOW_MS)
     assert (status.interval_s, status.newest_snapshot, status.newest_failure) == (86_400, None, None)
     assert status.coverage == Coverage(account="main", due=0, stored=0, thinned=0, failed=0, missed=0)
 
@@ -275,7 +285,8 @@ def test_a_new_account_has_no_history(database_url: str) -> None:
 def test_an_empty_database_tells_of_nobody(database_url: str) -> None:
     """Before the first start."""
     with reading(database_url) as connection:
-        assert (ledger.statuses(connection), ledger.gaps(connection), ledger.coverage(connection)) == ([], [], [])
+        assert ledger.statuses(connection, now_ms=NOW_MS) == []
+        assert (ledger.gaps(connection), ledger.coverage(connection)) == ([], [])
 
 
 def test_an_account_without_a_schedule_was_never_due(database_url: str) -> None:
@@ -284,7 +295,7 @@ def test_an_account_without_a_schedule_was_never_due(database_url: str) -> None:
         account = register(writer)
         record(writer, stored(account, T0 + 5, BTC, interval_s=None))
     with reading(database_url) as connection:
-        (status,) = ledger.statuses(connection)
+        (status,) = ledger.statuses(connection, now_ms=NOW_MS)
     assert (status.interval_s, status.open_gap, status.coverage.due) == (None, None, 0)
     assert status.newest_snapshot is not None
     assert status.newest_snapshot.manual

@@ -134,10 +134,14 @@ class Caller:
         """Measure the server's clock minus ours (ms) by the midpoint of a round trip; signing uses it from now on."""
         return self._keep(self.make(SERVER_TIME, deadline_ms))
 
+    @property
+    def offset_ms(self) -> int | None:
+        """The last measurement; None before the first one."""
+        return None if self._offset is None else self._offset.ms
+
     def server_ms(self) -> int:
         """Binance's clock now, as far as it is known (epoch milliseconds)."""
-        offset = self._offset
-        return self._now_ms() + (offset.ms if offset else 0)
+        return self._now_ms() + (self.offset_ms or 0)
 
     def _pass(self, call: Call[T], deadline: Deadline, failure: ExchangeError | None) -> Pass | None:
         """Wait until a request may leave; when none may any more, the failure before stands."""

@@ -161,6 +161,11 @@ class BinanceClient:
         """Measure the server's clock minus ours by the midpoint of a round trip; signing uses it from now on."""
         return self._caller.measure_offset(self._or_default(deadline_ms))
 
+    @property
+    def known_offset_ms(self) -> int | None:
+        """The newest of these measurements; None before the first one."""
+        return self._caller.offset_ms
+
     def system_status(self, *, deadline_ms: int | None = None) -> SystemStatus:
         """Ask whether Binance is closed for maintenance."""
         call = Call(method="GET", path=SYSTEM_STATUS, read=parse_system_status)

@@ -41,7 +41,8 @@ def why_not_now(standing: Standing, waits: tuple[Wait, ...], now_ms: int) -> Mis
     """Why no request may leave for this account now; None when one may."""
     if any(wait.until_ms > now_ms for wait in waits):
         return MissReason.WAITING
-    if standing.stopped and (standing.probe_at_ms is None or standing.probe_at_ms > now_ms):
+    # A probe that is more than its interval away was planned under a clock that ran ahead.
+    if standing.stopped and (standing.probe_at_ms is None or 0 < standing.probe_at_ms - now_ms <= PROBE_EVERY_MS):
         return MissReason.ACCOUNT_STOPPED
     return None
 

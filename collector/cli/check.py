@@ -48,11 +48,25 @@ def _checks(settings: Settings) -> Iterator[CheckLine]:
     for account in settings.accounts:
         yield from _usable(settings, account, known.get(account.name), targets)
     yield from check_histories(targets)
+    yield from _clock()
     client = client_for(settings)
     try:
         yield from check_binance(client, targets, settings.prices)
     finally:
         client.close()
+
+
+def _clock() -> Iterator[CheckLine]:
+    """A problem when the local clock can't be right; TLS then fails as well, and says less."""
+    from collector.bootstrap import now_ms
+    from collector.checks import problem
+    from collector.domain.offsets import refuse_impossible
+    from collector.errors import CollectorError
+
+    try:
+        refuse_impossible(now_ms())
+    except CollectorError as error:
+        yield problem("local clock", error)
 
 
 def _configuration(settings: Settings) -> Iterator[CheckLine]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from collector.cli.context import App, complain, database_option, pass_app
+from collector.cli.output import now_ms
 from collector.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,8 +28,11 @@ def once(app: App, ctx: click.Context, account: tuple[str, ...], dry_run: bool) 
 
     Ends with 0 when each was stored, else with the code of the first failure.
     """
+    from collector.domain.offsets import refuse_impossible
+
     settings = app.settings()
     accounts = _chosen(settings, account)
+    refuse_impossible(now_ms())
     codes = [_dry(settings, one) for one in accounts] if dry_run else _stored(settings, accounts)
     ctx.exit(next((code for code in codes if code), 0))
 
@@ -42,7 +46,7 @@ def _chosen(settings: Settings, names: tuple[str, ...]) -> list[AccountSettings]
 
 
 def _dry(settings: Settings, account: AccountSettings) -> int:
-    from collector.bootstrap import client_for, now_ms, untracked_target
+    from collector.bootstrap import client_for, untracked_target
     from collector.collect import fetch, manual_tick
 
     client = client_for(settings)
@@ -53,7 +57,7 @@ def _dry(settings: Settings, account: AccountSettings) -> int:
 
 
 def _stored(settings: Settings, accounts: list[AccountSettings]) -> list[int]:
-    from collector.bootstrap import now_ms, open_services, targets
+    from collector.bootstrap import open_services, targets
     from collector.checks import check_histories
     from collector.storage.engine import reading
 
@@ -68,7 +72,6 @@ def _stored(settings: Settings, accounts: list[AccountSettings]) -> list[int]:
 
 
 def _store(services: Services, target: Target) -> int:
-    from collector.bootstrap import now_ms
     from collector.collect import collect_once, manual_tick
 
     fetched, kept = collect_once(services.client, services.recorder, target, manual_tick(now_ms()), now_ms)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 
 CHECKED_AT_START = 10
 """With more accounts the first tick shows which keys work: a check of each would take minutes."""
+
+
+LOOK_AT_THE_CLOCK_S = 0.5
 
 
 class _StoppedEarlyError(BaseException):
@@ -45,6 +49,7 @@ def run(app: App) -> None:
     log_to_stderr(settings.log_level)
     _on_signals(_stop_early)
     try:
+        _wait_for_the_clock()
         _collect(settings)
     except _StoppedEarlyError:
         log.info("stopped before the first tick")
@@ -58,6 +63,19 @@ def _on_signals(handler: Callable[..., object]) -> None:
 def _stop_early(*_: object) -> NoReturn:
     _on_signals(lambda *_: None)  # it is ending already
     raise _StoppedEarlyError
+
+
+def _wait_for_the_clock() -> None:
+    """A machine without a battery starts in 1970, and NTP sets its clock soon; labels of then would stay for ever."""
+    from collector.bootstrap import now_ms
+    from collector.domain.offsets import impossible
+
+    said = False
+    while (sentence := impossible(now_ms())) is not None:
+        if not said:
+            log.error("%s: waiting until it is set", sentence)
+        said = True
+        time.sleep(LOOK_AT_THE_CLOCK_S)
 
 
 def _collect(settings: Settings) -> None:

@@ -29,7 +29,7 @@ def status(app: App) -> None:
     url, waiting = settings.database, spooled(settings.spool)
     try:
         with reading(url) as connection:
-            found = ledger.statuses(connection)
+            found = ledger.statuses(connection, now_ms=now)
             run, waits = accounts.last_run(connection), accounts.waits(connection, now_ms=now)
     except DatabaseError:
         for sentence in spool_warnings(waiting):

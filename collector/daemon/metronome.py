@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -65,13 +66,15 @@ class Metronome:
         self._on_beat = on_beat
         self._clocks = clocks
         self._before = clocks()
+        self._was_set = False
+        self._lock = threading.Lock()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(1)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         first = datetime.fromtimestamp(first_due_at, UTC)
-        self._scheduler.add_job(self.beat, _Grid(interval_s), next_run_time=first)
+        self._job = self._scheduler.add_job(self.beat, _Grid(interval_s), next_run_time=first)
 
     def start(self) -> None:
         """Begin to beat."""
@@ -81,14 +84,37 @@ class Metronome:
         """Beat no more."""
         self._scheduler.shutdown(wait=False)
 
+    @property
+    def last_due_at(self) -> int:
+        """The newest instant that needs no beat any more."""
+        with self._lock:
+            return self._last_due_at
+
     def clock_was_set(self) -> None:
         """Look at the clock again: the scheduler sleeps by the old one."""
+        self._was_set = True
         self._scheduler.wakeup()
+
+    def come_back(self, first_due_at: int) -> None:
+        """Beat from this instant on, though the clock had already come further."""
+        with self._lock:
+            self._before, self._last_due_at = self._clocks(), first_due_at - self._interval_s
+        self._job.modify(next_run_time=datetime.fromtimestamp(first_due_at, UTC))
 
     def beat(self) -> None:
         """Call back when a new instant is due; the only caller is the scheduler's one thread."""
-        now = self._clocks()
-        found = beat_at(now, self._before, self._last_due_at, self._interval_s)
+        found = self._found()
         if found is not None:
-            self._before, self._last_due_at = now, found.due_at
             self._on_beat(found)
+
+    def _found(self) -> Beat | None:
+        with self._lock:
+            now = self._clocks()
+            found = beat_at(now, self._before, self._last_due_at, self._interval_s)
+            if found is None:
+                return None
+            was_set, self._was_set = self._was_set, False
+            self._before, self._last_due_at = now, found.due_at
+        # Set back and right again leaves no trace in the clocks.
+        back_again = was_set and found.skipped_reason is MissReason.OVERRUN
+        return replace(found, skipped_reason=MissReason.CLOCK_STEP) if back_again else found

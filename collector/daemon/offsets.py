@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 from collector.binance.client import BinanceClient
+from collector.daemon.clock import NOTICEABLE_MS, Reading, read_clocks, step_ms
 from collector.domain.offsets import clock_warnings
 from collector.errors import ExchangeError
 
@@ -16,10 +18,22 @@ AFTER_FAILURE_S = 60.0
 
 
 class ClockKeeper:
-    """Measures now and then, and when told to, in a thread of its own; says so when something has changed."""
+    """Measures now and then, and when told to, in a thread of its own; says so when something has changed.
 
-    def __init__(self, client: BinanceClient, *, every_s: float = EVERY_S) -> None:
+    `on_measured` receives each measurement during which nobody set the clock; False asks for another one soon.
+    """
+
+    def __init__(
+        self,
+        client: BinanceClient,
+        *,
+        every_s: float = EVERY_S,
+        on_measured: Callable[[int], bool] = lambda _: True,
+        clocks: Callable[[], Reading] = read_clocks,
+    ) -> None:
         self._client = client
+        self._on_measured = on_measured
+        self._clocks = clocks
         self._every_s = every_s
         self._asked = threading.Event()
         self._stopped = False
@@ -49,17 +63,21 @@ class ClockKeeper:
             pause_s = self._every_s if self._measure() else min(self._every_s, AFTER_FAILURE_S)
 
     def _measure(self) -> bool:
+        before = self._clocks()
         try:
             offset_ms = self._client.server_offset_ms()
         except ExchangeError as error:
             if not self._stopped:
                 self._find("unknown", logging.WARNING, f"Binance's clock can't be asked for: {error}")
             return False
-        for sentence in clock_warnings(offset_ms):
+        if abs(step_ms(before, self._clocks())) >= NOTICEABLE_MS:
+            return False
+        sentence = next(iter(clock_warnings(offset_ms)), None)
+        if sentence is None:
+            self._find("right", logging.INFO, f"the local clock and Binance's differ by {abs(offset_ms)} ms")
+        else:
             self._find("off", logging.WARNING, sentence)
-            return True
-        self._find("right", logging.INFO, f"the local clock and Binance's differ by {abs(offset_ms)} ms")
-        return True
+        return self._on_measured(offset_ms)
 
     def _find(self, finding: str, level: int, told: str) -> None:
         if finding != self._finding:

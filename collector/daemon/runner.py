@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from collector.binance.client import BinanceClient
@@ -49,12 +49,15 @@ class AccountRunner:
         self._standing = standing_of(target.account)
         self._lock = threading.Lock()
         self._jobs: deque[Start] = deque()
+        self._answered: Sequence[TickRange] = ()
 
     def due(self, due_at: int, interval_s: int, since: Reading) -> Start | None:
-        """Line up a tick; returns what the pool has to start for it, None when that is under way already.
+        """Line up a tick; returns what the pool has to start for it, None when that is under way or answered already.
 
         `since` are the clocks at the beat before: whatever happened to them from then on may make the tick late.
         """
+        if any(ticks.holds(due_at) for ticks in self._answered):
+            return None
         start_ms, offset_ms = due_at * 1000 + self.target.offset_ms, self.target.offset_ms
         tick = Tick(due_at=due_at, interval_s=interval_s, deadline_ms=deadline_ms(due_at, interval_s, offset_ms))
         start_s = time.monotonic() + max(0, start_ms - self._now_ms()) / 1000
@@ -64,6 +67,10 @@ class AccountRunner:
     def passed_over(self, ticks: TickRange, reason: MissReason) -> Start | None:
         """Line up a range of ticks that were never begun."""
         return self._line_up(time.monotonic(), lambda: self._miss(ticks, reason))
+
+    def come_back(self, answered: Sequence[TickRange]) -> None:
+        """The clock ran ahead and was set back: these instants are to come, and need no tick."""
+        self._answered = answered
 
     def _line_up(self, start_s: float, job: Callable[[], None]) -> Start | None:
         with self._lock:
@@ -101,6 +108,8 @@ class AccountRunner:
         now = self._shared.clocks()
         if self.target.paused:
             return MissReason.PAUSED
+        if now.wall_ms < (tick.due_at - (tick.interval_s or 0)) * 1000:
+            return MissReason.CLOCK_STEP
         if now.wall_ms >= tick.deadline_ms:
             return why_lost(since, now)
         waits = self._shared.waits.of(account_scope(self.target.account.name))

@@ -20,13 +20,14 @@ from collector.daemon.metronome import Beat, Metronome
 from collector.daemon.notify import notify
 from collector.daemon.offsets import ClockKeeper
 from collector.daemon.pool import DelayedPool
+from collector.daemon.present import Present
 from collector.daemon.prices import PriceKeeper
 from collector.daemon.runner import AccountRunner, Shared
 from collector.daemon.ticklog import TickLog
 from collector.daemon.waits import Waits
 from collector.domain.ticks import TickRange, due_at_or_after
 from collector.errors import DatabaseError, LockedError
-from collector.storage.accounts import every_account, note_run, note_run_end, open_ledger
+from collector.storage.accounts import every_account, newest_answer, note_run, note_run_end, open_ledger
 from collector.storage.lock import DatabaseLock
 from collector.storage.spool import Spool
 
@@ -81,16 +82,19 @@ class Daemon:
             on_beat=lambda beat: self._beat(beat, pool, runners, prices),
             clocks=self.clocks,
         )
-        offsets = ClockKeeper(self.services.client)
+        present = self._present(metronome, runners)
+        offsets = ClockKeeper(self.services.client, on_measured=present.measured, clocks=self.clocks)
+        if not present.is_reached:
+            self._find_present(present, offsets)
         pool.start()
         keeper.start()
         metronome.start()
         offsets.start()
         prices.start()
-        self._announce(first_due_at)
+        self._announce(metronome.last_due_at + self.services.settings.interval_s)
         threading.Thread(target=self._watch_lock, name="lock", daemon=True).start()
         try:
-            self._supervise(metronome, offsets, keeper)
+            self._supervise(metronome, offsets, keeper, waits)
         finally:
             notify(self.notify_socket, "STOPPING=1")
             metronome.stop()
@@ -105,10 +109,10 @@ class Daemon:
             log.warning("%d answers that an earlier run had to keep in the spool are stored now", stored)
 
     def _open_ledgers(self, started_ms: int) -> int:
-        """Answer for every tick that was due while nothing ran; returns the first instant of this run."""
+        """Answer for every tick that was due while nothing ran; returns the first instant that has no answer."""
         interval_s = self.services.settings.interval_s
         now_s = started_ms // 1000 + 1
-        mine = {target.account.id for target in self.targets}
+        mine, newest = {target.account.id for target in self.targets}, 0
         with self.services.recorder.transaction() as connection:
             note_run(
                 connection, host=socket.gethostname(), pid=os.getpid(), started_at_ms=started_ms, version=self.version
@@ -118,7 +122,24 @@ class Daemon:
                     connection, account.id, interval_s=interval_s if account.id in mine else None, now_s=now_s
                 )
                 _report_downtime(account.name, lost)
-        return due_at_or_after(now_s, interval_s)
+                if account.id in mine:
+                    newest = max(newest, newest_answer(connection, account.id) or 0)
+        return due_at_or_after(max(now_s, newest + 1), interval_s)
+
+    def _present(self, metronome: Metronome, runners: Sequence[AccountRunner]) -> Present:
+        return Present(
+            self.services.recorder,
+            metronome,
+            {runner.target.account.id: runner for runner in runners},
+            interval_s=self.services.settings.interval_s,
+            clocks=self.clocks,
+        )
+
+    def _find_present(self, present: Present, offsets: ClockKeeper) -> None:
+        """The ledger reaches further than the local clock: which of them is right has to be known now."""
+        offset_ms = self.services.client.known_offset_ms
+        if offset_ms is None or not present.measured(offset_ms):
+            offsets.measure_now()
 
     def _waits(self) -> Waits:
         waits = Waits(self.services.recorder)
@@ -166,7 +187,7 @@ class Daemon:
         log.info("first tick at %s, in %s", instant, _duration(max(0, first_due_at - now // 1000)))
         notify(self.notify_socket, "READY=1")
 
-    def _supervise(self, metronome: Metronome, offsets: ClockKeeper, keeper: Keeper) -> None:
+    def _supervise(self, metronome: Metronome, offsets: ClockKeeper, keeper: Keeper, waits: Waits) -> None:
         before = self.clocks()
         while (received := self._signal_within(WATCH_EVERY_S)) is None:
             for error in (self._lock_lost, keeper.damage):
@@ -176,6 +197,7 @@ class Daemon:
                 log.error("the database has not answered for %.0f s: its connection is cut", CUT_OFF_AFTER_S)
             now = self.clocks()
             if _clock_moved(before, now):
+                _keep_waits(keeper, waits, step_ms(before, now))
                 metronome.clock_was_set()
                 offsets.measure_now()
             before = now
@@ -238,6 +260,11 @@ def _clock_moved(before: Reading, now: Reading) -> bool:
     if suspended >= NOTICEABLE_STEP_MS:
         log.warning("the machine was suspended for %.1f s", suspended / 1000)
     return abs(step) >= NOTICEABLE_STEP_MS or suspended >= NOTICEABLE_STEP_MS
+
+
+def _keep_waits(keeper: Keeper, waits: Waits, step: int) -> None:
+    for scope in waits.clock_was_set(step):
+        keeper.note(f"wait of {scope}", lambda scope=scope: waits.keep(scope))  # type: ignore[misc]  # bound now
 
 
 def _duration(seconds: int) -> str:

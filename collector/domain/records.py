@@ -158,7 +158,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountStatus:
-    """How an account's collection stands; `interval_s` is None when it is not collected now."""
+    """How an account's collection stands; `interval_s` is None when it is not collected now.
+
+    `newest_answer_at` is the newest due instant that has an answer. Snapshots of the future don't count as the newest.
+    """
 
     account: Account
     interval_s: int | None
@@ -166,3 +169,4 @@ class AccountStatus:
     newest_failure: Failure | None
     open_gap: Gap | None
     coverage: Coverage
+    newest_answer_at: int | None = None

@@ -69,6 +69,10 @@ class TickRange:
         """How many due instants lie in the range."""
         return (self.last_due_at - self.start_at) // self.interval_s + 1
 
+    def holds(self, instant_s: int) -> bool:
+        """Whether this is one of its due instants."""
+        return self.start_at <= instant_s <= self.last_due_at and (instant_s - self.start_at) % self.interval_s == 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleEntry:

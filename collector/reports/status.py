@@ -12,7 +12,7 @@ from collector.reports.gapwords import gap_words
 from collector.reports.instants import ago, duration, rfc3339, rfc3339_ms
 from collector.reports.spool import spool_facts, spool_warnings
 from collector.reports.values import Basis, Cell, Column, Kind, Report
-from collector.reports.verdict import newest_offset_ms, percent, state
+from collector.reports.verdict import ahead, newest_offset_ms, percent, state
 
 
 def status_report(
@@ -44,6 +44,7 @@ def status_report(
             *map(_wait_sentence, waits),
             *(spool_warnings(spooled) if spooled else ()),
             *clock_warnings(newest_offset_ms(statuses)),
+            *ahead(statuses, now_ms=now_ms),
         ),
     )
 

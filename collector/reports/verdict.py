@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from collector.domain.offsets import is_future
 from collector.domain.records import AccountStatus, Coverage
 from collector.domain.ticks import MissReason
 from collector.reports.bases import STALE_AFTER
-from collector.reports.instants import duration
+from collector.reports.instants import duration, rfc3339
 
 
 def behind(statuses: Sequence[AccountStatus], *, now_ms: int) -> str | None:
@@ -20,6 +21,16 @@ def behind(statuses: Sequence[AccountStatus], *, now_ms: int) -> str | None:
         return f"{len(late)} of {len(statuses)} accounts have no snapshot of the last {STALE_AFTER} intervals: {names}"
     account, interval_s = late[0].account, late[0].interval_s or 0
     return f"account {account.name!r} {_lateness(late[0], now_ms)}: a snapshot is due every {duration(interval_s)}"
+
+
+def ahead(statuses: Sequence[AccountStatus], *, now_ms: int) -> tuple[str, ...]:
+    """A sentence on the accounts whose ledger reaches further than the local clock."""
+    found = [(s.newest_answer_at, s.account.name) for s in statuses if is_future(s.newest_answer_at, now_ms)]
+    if not found:
+        return ()
+    names = ", ".join(name for _, name in found)
+    until = rfc3339(max(at for at, _ in found if at))
+    return (f"the ledger of {names} has answers of the future, until {until}: the local clock is behind, or ran ahead",)
 
 
 def nothing_collected(statuses: Sequence[AccountStatus]) -> bool:

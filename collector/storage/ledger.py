@@ -7,12 +7,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, column, select, table, true
 
+from collector.domain.offsets import is_future
 from collector.domain.records import Account, AccountStatus, Coverage, Failure, Gap
 from collector.domain.ticks import FailReason
 from collector.storage import schema
-from collector.storage.accounts import every_account, schedule_of
+from collector.storage.accounts import every_account, newest_answer, schedule_of
 from collector.storage.columns import Seconds, is_postgresql
-from collector.storage.history import latest
+from collector.storage.history import as_of, latest
 from collector.storage.rows import gap_from, stored, streamed
 
 tick = schema.tick
@@ -71,20 +72,23 @@ def coverage(connection: Connection, account: Account | None = None) -> list[Cov
     return [Coverage(**{name: getattr(row, name) for name in names}) for row in connection.execute(wanted)]
 
 
-def statuses(connection: Connection) -> list[AccountStatus]:
+def statuses(connection: Connection, *, now_ms: int) -> list[AccountStatus]:
     """How the collection of each account stands."""
-    return [_status(connection, account) for account in every_account(connection)]
+    return [_status(connection, account, now_ms) for account in every_account(connection)]
 
 
-def _status(connection: Connection, account: Account) -> AccountStatus:
-    entries = schedule_of(connection, account.id)
+def _status(connection: Connection, account: Account, now_ms: int) -> AccountStatus:
+    entries, newest = schedule_of(connection, account.id), latest(connection, account)
+    if newest is not None and is_future(newest.due_at, now_ms):
+        newest = as_of(connection, account, now_ms // 1000)
     return AccountStatus(
         account=account,
         interval_s=entries[-1].interval_s if entries else None,
-        newest_snapshot=latest(connection, account),
+        newest_snapshot=newest,
         newest_failure=_newest_failure(connection, account),
         open_gap=open_gap(connection, account),
         coverage=coverage(connection, account)[0],
+        newest_answer_at=newest_answer(connection, account.id),
     )
 
 

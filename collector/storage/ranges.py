@@ -28,9 +28,8 @@ def write_missed(connection: Connection, account_id: int, ticks: TickRange, reas
 def make_room(connection: Connection, account_id: int, due_at: int) -> None:
     """Take one instant out of the range that holds it: a request left for it after all."""
     row = _newest(connection, account_id, due_at)
-    if row is None or due_at > row.last_due_at or (due_at - row.start_at) % row.interval_s:
-        return
-    _cut_out(connection, row, due_at, due_at)
+    if row is not None and _range(row).holds(due_at):
+        _cut_out(connection, row, due_at, due_at)
 
 
 def forget_missed(connection: Connection, account_id: int, from_s: int) -> None:
