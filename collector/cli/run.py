@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -100,6 +101,8 @@ def _collect(settings: Settings) -> None:
         with open_services(settings, patience_s=patience_of(settings)) as services, open_spool(settings) as spool:
             collected = targets(services, instant_ms=now_ms())
             _check(services, collected)
+            # What is there by now stays: looking for garbage in it again and again costs a tick its punctuality.
+            gc.freeze()
             address = os.environ.get("NOTIFY_SOCKET")
             Daemon(
                 services=services,
