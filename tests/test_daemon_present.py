@@ -36,7 +36,7 @@ def present(one: World, last_due_at: int) -> tuple[Present, Metronome]:
 def test_a_ledger_that_ends_now_needs_nothing(one: World, caplog: pytest.LogCaptureFixture) -> None:
     """The rule, every ten minutes."""
     decides, metronome = present(one, T0)
-    assert decides.is_reached
+    decides.find(None, measure_now=pytest.fail)
     assert decides.measured(-HOUR_S * 1000)
     assert (metronome.last_due_at, caplog.text) == (T0, "")
 
@@ -44,7 +44,6 @@ def test_a_ledger_that_ends_now_needs_nothing(one: World, caplog: pytest.LogCapt
 def test_a_clock_behind_binances_waits(one: World, caplog: pytest.LogCaptureFixture) -> None:
     """These instants are past; what is held now must not get their label."""
     decides, metronome = present(one, T0 + HOUR_S)
-    assert not decides.is_reached
     assert decides.measured(HOUR_S * 1000)
     assert metronome.last_due_at == T0 + HOUR_S
     assert "the local clock is behind: the instants until 2023-11-14 23:10:00 UTC have their answers" in caplog.text
@@ -61,6 +60,16 @@ def test_a_clock_that_binances_confirms_goes_on(one: World, caplog: pytest.LogCa
     one.clocks.run(60)
     assert one.tick() == ["main stored"]
     assert one.ledger() == [("main", "+60", "stored"), ("main", "+120..3600", "missed", "clock_step")]
+
+
+def test_a_start_finds_the_present_or_asks_for_binances_clock(one: World) -> None:
+    """Until that clock is known, nothing that has an answer is touched."""
+    decides, metronome = present(one, T0 + HOUR_S)
+    asked: list[str] = []
+    decides.find(None, measure_now=lambda: asked.append("now"))
+    assert (asked, metronome.last_due_at, one.ledger()) == (["now"], T0 + HOUR_S, [])
+    decides.find(0, measure_now=lambda: asked.append("again"))
+    assert (asked, metronome.last_due_at) == (["now"], T0)
 
 
 def test_a_database_that_is_away_is_tried_again(one: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -39,10 +39,11 @@ class Present:
         self._interval_s = interval_s
         self._clocks = clocks
 
-    @property
-    def is_reached(self) -> bool:
-        """Whether the local clock has come to the newest instant that has its answer."""
-        return self._metronome.last_due_at * 1000 <= self._clocks().wall_ms
+    def find(self, offset_ms: int | None, *, measure_now: Callable[[], None]) -> None:
+        """At the start: decide by the last measurement, or ask for one when it is needed and there is none."""
+        reached = self._metronome.last_due_at * 1000 <= self._clocks().wall_ms
+        if not reached and (offset_ms is None or not self.measured(offset_ms)):
+            measure_now()
 
     def measured(self, offset_ms: int) -> bool:
         """Take in Binance's clock minus the local one; False when the ledger can't be brought back now."""

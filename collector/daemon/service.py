@@ -84,8 +84,7 @@ class Daemon:
         )
         present = self._present(metronome, runners)
         offsets = ClockKeeper(self.services.client, on_measured=present.measured, clocks=self.clocks)
-        if not present.is_reached:
-            self._find_present(present, offsets)
+        present.find(self.services.client.known_offset_ms, measure_now=offsets.measure_now)
         pool.start()
         keeper.start()
         metronome.start()
@@ -134,12 +133,6 @@ class Daemon:
             interval_s=self.services.settings.interval_s,
             clocks=self.clocks,
         )
-
-    def _find_present(self, present: Present, offsets: ClockKeeper) -> None:
-        """The ledger reaches further than the local clock: which of them is right has to be known now."""
-        offset_ms = self.services.client.known_offset_ms
-        if offset_ms is None or not present.measured(offset_ms):
-            offsets.measure_now()
 
     def _waits(self) -> Waits:
         waits = Waits(self.services.recorder)
