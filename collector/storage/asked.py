@@ -46,7 +46,8 @@ def asked_periods(dialect: Dialect, periods: Sequence[Period]) -> CTE:
     each = _each([(p.start_s, p.end_s) for p in periods])
     parts = (func.json_extract(each.c.value, literal_column(f"'$[{place}]'")) for place in (0, 1))
     named = zip(("start_at", "end_at"), parts, strict=True)
-    return select(*(type_coerce(part, Seconds).label(name) for name, part in named)).cte("asked")
+    spans = select(*(type_coerce(part, Seconds).label(name) for name, part in named)).cte("asked")
+    return spans.prefix_with("MATERIALIZED")  # or each mention of an end would take the text apart again
 
 
 def _each(values: Sequence[Any]) -> TableValuedAlias:

@@ -9,7 +9,19 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Connection, Dialect, FromClause, Row, Select, and_, select, true
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    Dialect,
+    FromClause,
+    Row,
+    ScalarSelect,
+    Select,
+    and_,
+    select,
+    true,
+)
 
 from collector.domain.balances import AMOUNT_FIELDS, Balance
 from collector.domain.periods import Period
@@ -71,8 +83,8 @@ def total_points(
 def total_closes(connection: Connection, account: Account, periods: Iterable[Period]) -> Iterator[TotalClose]:
     """The value of the account at the last snapshot of each period. One key seek for each."""
     for some in batches(periods):
-        last = _last(connection.dialect, account, some)
-        wanted = _totals().add_columns(last.c.start_at).select_from(_ticks_of(last, account))
+        spans = asked_periods(connection.dialect, some)
+        wanted = _totals().add_columns(spans.c.start_at).select_from(_last_ticks(spans, account))
         found = {row.start_at: _total(row) for row in connection.execute(wanted) if row.due_at is not None}
         for period in some:
             yield TotalClose(period=period, point=found.get(period.start_s))
@@ -104,35 +116,37 @@ def _last_dues(connection: Connection, account: Account, periods: Sequence[Perio
 
 def last_due_query(dialect: Dialect, account: Account, periods: Sequence[Period]) -> Select[Any]:
     """The start of each period and due_at of its last snapshot, or NULL, as whole numbers."""
-    last = _last(dialect, account, periods)
-    return select(plain(last.c.start_at, dialect), plain(last.c.due_at, dialect))
+    spans = asked_periods(dialect, periods)
+    return select(plain(spans.c.start_at, dialect), _last_due(spans, account, dialect))
 
 
 def close_query(dialect: Dialect, account: Account, periods: Sequence[Period], named: Named) -> Select[Any]:
-    """The start of each period and its last snapshot, if that lies in this time: what it holds under these names."""
-    last = _last(dialect, account, periods)
-    start = plain(last.c.start_at, dialect)
-    wanted = _named_rows(dialect, named.names, _ticks_of(last, account)).add_columns(start)
-    return wanted.where(_between(named.from_s, named.to_s, last.c.due_at))
-
-
-def _last(dialect: Dialect, account: Account, periods: Sequence[Period]) -> CTE:
-    """The start of each period (`start_at`) and the last snapshot in it (`due_at`), by one key seek each."""
+    """The last snapshot of each period, if it lies in this time: what it holds under these names; and the start."""
     spans = asked_periods(dialect, periods)
-    newest = (
-        select(tick.c.due_at)
-        .where(*stored(account), tick.c.due_at >= spans.c.start_at, tick.c.due_at < spans.c.end_at)
-        .order_by(tick.c.due_at.desc())
+    wanted = _named_rows(dialect, named.names, _last_ticks(spans, account)).add_columns(
+        plain(spans.c.start_at, dialect)
+    )
+    return wanted.where(_between(named.from_s, named.to_s))
+
+
+def _last_ticks(spans: CTE, account: Account) -> FromClause:
+    """The last snapshot of each period, NULL where there is none: an inner join SQLite would begin at the other end."""
+    # Both seeks follow each other, so that the second one finds its pages at hand.
+    of_account = tick.c.account_id == account.id
+    return spans.outerjoin(tick, and_(of_account, tick.c.due_at == _last_due(spans, account)))
+
+
+def _last_due(spans: CTE, account: Account, dialect: Dialect | None = None) -> ScalarSelect[Any]:
+    """due_at of the last snapshot of a period, by one key seek; as a whole number for a dialect."""
+    last = tick.alias("last")
+    return (
+        select(last.c.due_at if dialect is None else plain(last.c.due_at, dialect))
+        .where(last.c.account_id == account.id, last.c.outcome == "stored")
+        .where(last.c.due_at >= spans.c.start_at, last.c.due_at < spans.c.end_at)
+        .order_by(last.c.due_at.desc())
         .limit(1)
         .scalar_subquery()
     )
-    # Or it would be sought again by each condition that it stands in.
-    return select(spans.c.start_at, newest.label("due_at")).cte("last").prefix_with("MATERIALIZED")
-
-
-def _ticks_of(last: CTE, account: Account) -> FromClause:
-    """Those ticks, NULL where there is none: SQLite's planner would begin an inner join at the other end."""
-    return last.outerjoin(tick, and_(tick.c.account_id == account.id, tick.c.due_at == last.c.due_at))
 
 
 def _named_rows(dialect: Dialect, names: Sequence[str], ticks: FromClause = tick) -> Select[Any]:
@@ -181,8 +195,10 @@ def _total(row: Row[Any]) -> TotalPoint:
     return TotalPoint(due_at=row.due_at, received_at_ms=row.received_at, btc_total=row.btc_total, unpriced=row.unpriced)
 
 
-def _between(from_s: int | None, to_s: int | None, due_at: ColumnElement[int] = tick.c.due_at) -> ColumnElement[bool]:
-    return and_(due_at >= from_s if from_s is not None else true(), due_at < to_s if to_s is not None else true())
+def _between(from_s: int | None, to_s: int | None) -> ColumnElement[bool]:
+    return and_(
+        tick.c.due_at >= from_s if from_s is not None else true(), tick.c.due_at < to_s if to_s is not None else true()
+    )
 
 
 def _cut(spans: Iterable[Named], from_s: int, to_s: int | None) -> Iterator[Named]:
