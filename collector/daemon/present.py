@@ -66,19 +66,9 @@ class Present:
 
     def _come_back(self, now_s: int, last_due_at: int) -> None:
         first_due_at = due_at_or_after(now_s, self._interval_s)
-        with self._recorder.transaction() as connection:
-            answered = {
-                account.id: bring_back(
-                    connection,
-                    account.id,
-                    interval_s=self._interval_s if account.id in self._runners else None,
-                    now_s=now_s,
-                    reached_s=last_due_at if account.id in self._runners else None,
-                )
-                for account in every_account(connection)
-            }
-        for account_id, runner in self._runners.items():
-            runner.come_back(answered.get(account_id, []))
+        for account in self._recorder.write(every_account):
+            # One by one: with thousands of accounts nobody else could write for many seconds.
+            self._bring_back(account.id, now_s, last_due_at)
         self._metronome.come_back(first_due_at)
         log.warning(
             "the local clock ran ahead: the ledger has answers until %s, which Binance's clock has not reached either; "
@@ -86,6 +76,20 @@ class Present:
             _instant(last_due_at),
             _instant(first_due_at),
         )
+
+    def _bring_back(self, account_id: int, now_s: int, last_due_at: int) -> None:
+        runner = self._runners.get(account_id)
+        answered = self._recorder.write(
+            lambda connection: bring_back(
+                connection,
+                account_id,
+                interval_s=self._interval_s if runner else None,
+                now_s=now_s,
+                reached_s=last_due_at if runner else None,
+            )
+        )
+        if runner is not None:
+            runner.come_back(answered)
 
 
 def _instant(due_at: int) -> str:
