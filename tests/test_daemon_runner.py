@@ -256,7 +256,7 @@ def test_a_database_that_is_away_costs_no_tick(caplog: pytest.LogCaptureFixture)
             assert caplog.text.count("what arrives is kept in the spool") == 1
             server.start()
             both.caught_up()
-            assert "the database can be written again: 4 answers came from the spool" in caplog.text
+            until(lambda: "the database can be written again: 4 answers came from the spool" in caplog.text)
             both.clocks.run(60)
             both.tick()
             assert [outcome.spooled for outcome in both.seen[6:]] == [False] * 2
