@@ -660,6 +660,12 @@ def test_a_variable_that_lists_no_currencies_is_refused(files: Files, value: str
     assert "COLLECTOR_PRICES must be codes of currencies" in files.refusal("", {"COLLECTOR_PRICES": value})
 
 
+def test_a_variable_in_the_form_of_the_file_is_told_its_own(files: Files) -> None:
+    """What stands between brackets in the file stands between commas in the variable."""
+    refusal = files.refusal("", {"COLLECTOR_PRICES": '["USDT", "EUR"]'})
+    assert "COLLECTOR_PRICES must be separated by commas, without brackets, like USDT,EUR" in refusal
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
