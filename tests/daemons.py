@@ -225,6 +225,32 @@ def at_rest(daemon: Daemon, signs: Callable[[str], Sequence[str]], *, interval_s
     return until("moment of rest", rested)
 
 
+def end_at_rest(
+    daemon: Daemon, signs: Callable[[str], Sequence[str]], *, interval_s: int = 1, kill: bool = False
+) -> int:
+    """End it with SIGTERM or kill -9 while nothing is under way; returns the newest due instant.
+
+    It is halted first, because on a busy machine the next instant may come between the look and the signal.
+    """
+
+    def halted() -> int | None:
+        due = at_rest(daemon, signs, interval_s=interval_s)
+        daemon.process.send_signal(signal.SIGSTOP)
+        if time.time() < due + interval_s - 0.25:
+            return due
+        daemon.process.send_signal(signal.SIGCONT)
+        return None
+
+    last = until("a moment to end it", halted)
+    if kill:
+        daemon.kill()
+        return last
+    daemon.process.send_signal(signal.SIGTERM)
+    daemon.process.send_signal(signal.SIGCONT)
+    assert daemon.ended() == 0, daemon.said()
+    return last
+
+
 @contextmanager
 def crew(
     folder: Path,

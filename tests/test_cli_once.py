@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from collector import bootstrap, collect
+from collector import collect
+from collector.cli import once
+from collector.cli.output import now_ms
 from collector.sandbox.accounts import hmac_account
 from collector.sandbox.faults import Fault
 from collector.sandbox.server import Sandbox
@@ -33,8 +35,8 @@ def cli(
     exchange: Sandbox,
     tmp_path: Path,
 ) -> CommandLine:
-    """The command line on a migrated SQLite file, with both accounts configured; tries end after half a second."""
-    monkeypatch.setattr(collect, "TRY_FOR_S", 0.5)
+    """The command line on a migrated SQLite file, with both accounts configured; tries end after 1.5 s."""
+    monkeypatch.setattr(collect, "TRY_FOR_S", 1.5)
     config = write_config(tmp_path / "c.toml", exchange)
     run = command_line(monkeypatch, capsysbinary, sqlite_url)
     monkeypatch.setenv("COLLECTOR_CONFIG", str(config))
@@ -142,8 +144,8 @@ def test_the_very_same_second_adds_nothing(
     cli: CommandLine, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is one snapshot for an account and a second, and that is no failure."""
-    now = bootstrap.now_ms()
-    monkeypatch.setattr(bootstrap, "now_ms", lambda: now)
+    now = now_ms()
+    monkeypatch.setattr(once, "now_ms", lambda: now)
     monkeypatch.setattr(collect, "TRY_FOR_S", 60)
     assert cli("once", "--account", "acct-0001", "--database", database_url).code == 0
     again = cli("once", "--account", "acct-0001", "--database", database_url)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.daemons import asked, at_rest, crew, now_s, until
+from tests.daemons import asked, crew, end_at_rest, now_s, until
 from tests.ledger_check import Ask, Exchange, Ledger, asking, complaints, digest_of, read_ledger
 from tests.ledgers import instant
 
@@ -18,13 +18,11 @@ def lives(tmp_path: Path, url: str) -> tuple[str, range, Exchange]:
         daemon = together.start()
         first = daemon.first_due_at()
         until("snapshots", lambda: daemon.said().count(" stored: ") >= 2)
-        seen = at_rest(daemon, lambda said: [f"main {said} stored"])
-        daemon.kill()
+        seen = end_at_rest(daemon, lambda said: [f"main {said} stored"], kill=True)
         until("an instant or two", lambda: now_s() > seen + 2)
         daemon = together.start()
         until("snapshots", lambda: daemon.said().count(" stored: ") >= 2)
-        last = at_rest(daemon, lambda said: [f"main {said} stored"])
-        daemon.kill()
+        last = end_at_rest(daemon, lambda said: [f"main {said} stored"], kill=True)
         served = asked(together.exchange)
         truths = {r.held_ms: together.exchange.truth("main", r.held_ms) for r in served if r.held_ms is not None}
         return together.url, range(first, last + 1), Exchange(requests=served, truth=truths.__getitem__)

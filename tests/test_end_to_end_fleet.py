@@ -4,7 +4,7 @@ from pathlib import Path
 
 from collector.sandbox.faults import Fault
 from collector.sandbox.server import Sandbox
-from tests.daemons import asked, at_rest, crew, now_s, until
+from tests.daemons import asked, crew, end_at_rest, now_s, until
 from tests.ledger_check import Exchange, Ledger, asking, complaints, read_ledger, rfc3339
 
 ACCOUNTS = 12
@@ -24,8 +24,7 @@ def test_an_account_that_hangs_delays_nobody(tmp_path: Path, empty_database_url:
         together.exchange.clear_faults()
         cleared = len(asked(together.exchange, HANGING))
         until("the hanging account again", lambda: any(r.complete for r in asked(together.exchange, HANGING)[cleared:]))
-        last = at_rest(daemon, lambda instant: [f"tick {instant}: "], interval_s=INTERVAL_S)
-        assert daemon.stop()[0] == 0
+        last = end_at_rest(daemon, lambda instant: [f"tick {instant}: "], interval_s=INTERVAL_S)
 
         due = range(first, last + 1, INTERVAL_S)
         ledgers: dict[str, Ledger] = {}

@@ -5,7 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
-from tests.daemons import Crew, Daemon, asked, at_rest, crew, now_s, until
+from tests.daemons import Crew, Daemon, asked, crew, end_at_rest, now_s, until
 from tests.ledger_check import Exchange, asking, complaints, read_ledger, rfc3339
 from tests.outages import unwritable
 
@@ -58,8 +58,7 @@ def test_an_outage_with_a_kill_in_the_middle_costs_no_snapshot(tmp_path: Path, e
             daemon.kill()
         last = together.start()
         last.says("answers that an earlier run had to keep in the spool are stored now")
-        newest = at_rest(last, lambda instant: [f"main {instant} stored"])
-        assert last.stop()[0] == 0
+        newest = end_at_rest(last, lambda instant: [f"main {instant} stored"])
         stored = is_true(together, range(first, newest + 1), [killed_ms])
         assert told_as_stored(daemon, last) <= {rfc3339(instant) for instant in stored}
 

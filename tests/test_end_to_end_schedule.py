@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from tests.daemons import Crew, Daemon, asked, at_rest, crew, now_s, until
+from tests.daemons import Crew, Daemon, asked, crew, end_at_rest, now_s, until
 from tests.ledger_check import Exchange, asking, complaints, read_ledger, rfc3339, seconds
 from tests.ledgers import ask
 
@@ -74,9 +74,8 @@ def test_the_ledger_is_whole_when_accounts_and_interval_change(tmp_path: Path, e
             runs.append(run)
             if len(runs) < 4:
                 daemon.says(f"{STAYS} {rfc3339(run.first + interval_s)} stored")
-                end_at_rest(daemon, run, crash=len(runs) == 3)
-        last = at_rest(daemon, lambda said: [f"{STAYS} {said} stored", f"{LEAVES} {said} stored"], interval_s=3)
-        assert daemon.stop()[0] == 0
+                end(daemon, run, crash=len(runs) == 3)
+        last = end_at_rest(daemon, lambda said: [f"{STAYS} {said} stored", f"{LEAVES} {said} stored"], interval_s=3)
 
         for account in (STAYS, LEAVES):
             entries = periods(together, account, runs)
@@ -91,13 +90,13 @@ def test_the_ledger_is_whole_when_accounts_and_interval_change(tmp_path: Path, e
         everything_adds_up(together)
 
 
-def end_at_rest(daemon: Daemon, run: Run, *, crash: bool) -> None:
+def end(daemon: Daemon, run: Run, *, crash: bool) -> None:
     """End it while no request is in flight, and let an instant or two pass."""
-    at_rest(daemon, lambda said: [f"{name} {said} stored" for name in run.accounts], interval_s=run.interval_s)
-    if crash:
-        daemon.kill()
-    else:
-        assert daemon.stop()[0] == 0
+
+    def signs(instant: str) -> list[str]:
+        return [f"{name} {instant} stored" for name in run.accounts]
+
+    end_at_rest(daemon, signs, interval_s=run.interval_s, kill=crash)
     ended = now_s()
     until("a second without a daemon", lambda: now_s() > ended + 1)
 
