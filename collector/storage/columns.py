@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Dialect, Integer, Numeric, Text
-from sqlalchemy.dialects.postgresql import TEXT, TIMESTAMP
+from sqlalchemy import TIMESTAMP, Dialect, Integer, Numeric, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from collector.domain.balances import plain
@@ -72,4 +71,4 @@ class Millis(_Instant):
 
 
 # Byte order on both engines: a locale would sort, and after a libc upgrade even look up, differently.
-Code = Text().with_variant(TEXT(collation="C"), "postgresql")
+Code = Text().with_variant(Text(collation="C"), "postgresql")
