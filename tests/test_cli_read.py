@@ -267,6 +267,7 @@ def test_the_command_line_chooses_over_the_environment(
 
 
 HEAVY = ("rich", "alembic", "requests", "apscheduler", "cryptography", "starlette", "collector.sandbox")
+POSTGRESQL = ("sqlalchemy.dialects.postgresql", "psycopg")
 
 
 @pytest.mark.parametrize(
@@ -286,6 +287,7 @@ def test_a_report_in_a_pipe_loads_no_more_than_it_needs(url: str, arguments: lis
     loaded = set(done.stderr.splitlines()[-1].split())
     assert "sqlalchemy" in loaded
     assert loaded.isdisjoint(HEAVY)
+    assert loaded.isdisjoint(POSTGRESQL) == url.startswith("sqlite")
 
 
 @pytest.mark.parametrize("arguments", [["latest", "--help"], ["history", "--help"], ["db", "upgrade", "--help"]])
