@@ -1,9 +1,9 @@
 """A pytest plugin that counts the tests which each database engine passed.
 
 `-m engine` selects the tests that run on both engines; with `--same-on-both-engines` the run fails unless each
-engine passed the same number of them, and at least one. `--postgresql-alone N` runs them on PostgreSQL only, for
-another server, and fails unless N of them passed; whole daemons (`test_end_to_end_*.py`), which the server's version
-matters little to and which take long, are left out of it, and the count says how many they are.
+engine passed the same number of them, and at least one. `--postgresql-alone N` runs the storage suite of them
+(`test_storage_*.py`) on PostgreSQL only, for another server, and fails unless N of them passed; the count says how
+many these are.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds the options."""
     text = "fail unless SQLite and PostgreSQL passed the same number of tests, and at least one"
     parser.addoption("--same-on-both-engines", action="store_true", help=text)
-    text = "run only what runs on both engines, on PostgreSQL, and fail unless N tests passed, and at least one"
+    text = "run only the storage suite, on PostgreSQL, and fail unless N tests passed, and at least one"
     parser.addoption("--postgresql-alone", type=int, metavar="N", help=text)
 
 
@@ -38,9 +38,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if (engine := _engine(item)) is not None:
             item.add_marker("engine")
             item.user_properties.append(("engine", engine))
-            item.user_properties.append(("end_to_end", _is_end_to_end(item)))
+            item.user_properties.append(("storage", _is_of_storage(item)))
     if config.getoption("postgresql_alone") is not None:
-        repeated = {item: _engine(item) == "postgresql" and not _is_end_to_end(item) for item in items}
+        repeated = {item: _engine(item) == "postgresql" and _is_of_storage(item) for item in items}
         config.hook.pytest_deselected(items=[item for item in items if not repeated[item]])
         items[:] = [item for item in items if repeated[item]]
 
@@ -50,8 +50,8 @@ def _engine(item: pytest.Item) -> str | None:
     return callspec.params.get("engine_name") if callspec else None
 
 
-def _is_end_to_end(item: pytest.Item) -> bool:
-    return item.path.name.startswith("test_end_to_end_")
+def _is_of_storage(item: pytest.Item) -> bool:
+    return item.path.name.startswith("test_storage_")
 
 
 class EngineCount:
@@ -61,7 +61,7 @@ class EngineCount:
         self.strict = strict or alone is not None
         self.alone = alone
         self.passed: Counter[str] = Counter()
-        self.end_to_end = 0
+        self.of_storage = 0
         self.servers: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -69,7 +69,7 @@ class EngineCount:
         said = {str(name): str(value) for name, value in report.user_properties}
         if report.when == "call" and report.passed and "engine" in said:
             self.passed[said["engine"]] += 1
-            self.end_to_end += said["engine"] == "postgresql" and said["end_to_end"] == "True"
+            self.of_storage += said["engine"] == "postgresql" and said["storage"] == "True"
             self.servers |= {said["postgresql"]} if "postgresql" in said else set()
 
     @pytest.hookimpl(tryfirst=True)
@@ -84,8 +84,8 @@ class EngineCount:
             counts = ", ".join(f"{self.passed[engine]} on {engine}" for engine in ENGINES)
             verdict = "" if self.right else f" - {self.wrong}"
             servers = ", ".join(sorted(self.servers)) or "none"
-            whole = f", {self.end_to_end} of these end to end" if self.end_to_end else ""
-            terminalreporter.write_line(f"tests per engine: {counts}{whole} (server: PostgreSQL {servers}){verdict}")
+            storage = f", {self.of_storage} of these on storage" if self.of_storage else ""
+            terminalreporter.write_line(f"tests per engine: {counts}{storage} (server: PostgreSQL {servers}){verdict}")
 
     @property
     def right(self) -> bool:

@@ -1,7 +1,7 @@
-"""A pytest plugin that measures no coverage while tests run on PostgreSQL.
+"""A pytest plugin that measures no coverage where it takes long and shows little.
 
-SQLite's half of the same tests is measured. To measure the other half too would take a minute and a half for the
-lines that are PostgreSQL's alone, about one in a hundred; they count as not covered.
+Tests on PostgreSQL repeat SQLite's half, which is measured; properties and tests marked `unmeasured` repeat a path many
+times that others walk once. What only they reach counts as not covered: about one line in a hundred.
 """
 
 import os
@@ -16,14 +16,25 @@ SUBPROCESSES = "COVERAGE_PROCESS_CONFIG"
 """What makes a new process measure itself."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Registers the marker."""
+    config.addinivalue_line("markers", "unmeasured: repeats what others measure")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Whether a test runs on PostgreSQL is in its parameters."""
-    callspec = getattr(item, "callspec", None)
-    if callspec is None or callspec.params.get("engine_name") != "postgresql":
+    """Measure this test, or not."""
+    if not _repeats(item):
         return (yield)
     with unmeasured():
         return (yield)
+
+
+def _repeats(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    on_postgresql = callspec is not None and callspec.params.get("engine_name") == "postgresql"
+    is_property = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    return on_postgresql or is_property or item.get_closest_marker("unmeasured") is not None
 
 
 @contextmanager

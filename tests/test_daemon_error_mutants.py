@@ -15,6 +15,8 @@ from collector.binance.faults import BY_CODE, Fault, Scope, Stop, Wait
 from collector.domain.ticks import FailReason
 from tests.error_table import TABLE, Row, check, check_aborted, check_again, check_late
 
+pytestmark = pytest.mark.unmeasured
+
 FAULTS = {name: value for name, value in vars(faults).items() if isinstance(value, Fault)}
 MOST_ROWS = 6
 """Rows that are tried for one changed value; the first of them notices most changes."""

@@ -1,4 +1,4 @@
-"""Coverage is measured but while a test runs on PostgreSQL."""
+"""Coverage is measured but while a test repeats what others do."""
 
 import os
 
@@ -28,19 +28,25 @@ def engine_name(request):
     return request.param
 """
 TESTS = """
+import pytest
 from conftest import measured
+from hypothesis import given, strategies
 
 def test_before(): assert measured.on
 def test_on_both(engine_name): assert measured.on == (engine_name == "sqlite")
+@pytest.mark.unmeasured
+def test_marked(): assert not measured.on
+@given(strategies.booleans())
+def test_property(drawn): assert not measured.on
 def test_after(): assert measured.on
 """
 
 
-def test_only_what_runs_on_postgresql_is_not_measured(pytester: pytest.Pytester) -> None:
+def test_what_repeats_others_is_not_measured(pytester: pytest.Pytester) -> None:
     """The others follow on it in the same process."""
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(TESTS)
-    pytester.runpytest_subprocess("-p", "no:xdist").assert_outcomes(passed=4)
+    pytester.runpytest_subprocess("-p", "no:xdist").assert_outcomes(passed=6)
 
 
 def test_what_is_started_meanwhile_is_not_measured_either(monkeypatch: pytest.MonkeyPatch) -> None:
