@@ -102,3 +102,14 @@ def test_slow_machines_miss_targets_and_are_not_wrong() -> None:
         "diff: 500.1 ms, not 500",
         "export: 249,999 rows a second, not 250,000",
     ]
+
+
+def test_a_process_is_timed_as_an_installed_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With bytecode: where Python was told to write none, each start would be timed with the compiling of it all."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("COLLECTOR_DATABASE", "sqlite:///mine.db")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    kept = whole.environment()
+    assert "PYTHONDONTWRITEBYTECODE" not in kept
+    assert "COLLECTOR_DATABASE" not in kept
+    assert kept["LANG"] == "C.UTF-8"
