@@ -8,6 +8,8 @@ CODE := $(wildcard collector tests bench migrations)
 .PHONY: help setup demo test lint format types contracts check lock clean stale
 .DEFAULT_GOAL := help
 export PYTHON
+# The tests start hundreds of processes, which have half as much to do when they find the bytecode of the last one.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -272,10 +272,9 @@ def test_prices_are_read_back_by_range_and_the_first_one_stays(two: World) -> No
         assert [price.due_at for price in prices(connection, T0 + 1)] == [T0 + 60, T0 + 60, T0 + 120, T0 + 120]
 
 
-def test_the_daemon_keeps_prices_and_check_tries_them(tmp_path: Path, empty_database_url: str) -> None:
+def test_the_daemon_keeps_prices_and_check_tries_them(tmp_path: Path, database_url: str) -> None:
     """From the configuration to the table; a currency that does not exist is a warning."""
-    with crew(tmp_path, empty_database_url, 2) as together:
-        together.migrate()
+    with crew(tmp_path, database_url, 2) as together:
         daemon = together.start(COLLECTOR_PRICES="USDT,EUR")
         first = daemon.first_due_at()
         count = f"SELECT count(*) FROM price WHERE due_at >= {instant(together.url, first)}"

@@ -14,7 +14,6 @@ MISSED = "INSERT INTO missed (account_id, start_at, last_due_at, interval_s, tic
 def lives(tmp_path: Path, url: str) -> tuple[str, range, Exchange]:
     """A daemon that is killed and comes back: its database, what was due, and what the exchange knows."""
     with crew(tmp_path, url, trade_every_ms=200) as together:
-        together.migrate()
         daemon = together.start()
         first = daemon.first_due_at()
         until("snapshots", lambda: daemon.said().count(" stored: ") >= 2)
@@ -108,9 +107,9 @@ def told(sql: Ask, lie: list[str]) -> Ledger:
     return read_ledger(sql)
 
 
-def test_every_kind_of_lie_is_named(tmp_path: Path, empty_database_url: str) -> None:
+def test_every_kind_of_lie_is_named(tmp_path: Path, database_url: str) -> None:
     """A check that never complains proves nothing; the true ledger that it starts from gives no complaint."""
-    url, due, exchange = lives(tmp_path, empty_database_url)
+    url, due, exchange = lives(tmp_path, database_url)
     with asking(url) as sql:
         ledger = read_ledger(sql)
     assert complaints(ledger, due, exchange) == []

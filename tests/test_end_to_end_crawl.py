@@ -136,17 +136,16 @@ def configure(stage: Stage, conf: Path, accounts: list[Account]) -> None:
     }
 
 
-def test_no_secret_is_written_or_said_whatever_happens(tmp_path: Path, empty_database_url: str) -> None:
+def test_no_secret_is_written_or_said_whatever_happens(tmp_path: Path, database_url: str) -> None:
     """Logs, reports and databases are sent to strangers who help; a key in one of them is a key lost.
 
     What has nothing to do with the database happens once, with SQLite.
     """
-    with staged(tmp_path, empty_database_url) as stage:
+    with staged(tmp_path, database_url) as stage:
         together = stage.together
-        together.migrate()
         a_bad_day(together)
         a_database_that_is_away(together)
-        if empty_database_url.startswith("sqlite"):
+        if database_url.startswith("sqlite"):
             each_level(together)
             bugs(together)
             a_mirror(stage)

@@ -12,11 +12,10 @@ INTERVAL_S = 2
 HANGING = "acct-0005"
 
 
-def test_an_account_that_hangs_delays_nobody(tmp_path: Path, empty_database_url: str) -> None:
+def test_an_account_that_hangs_delays_nobody(tmp_path: Path, database_url: str) -> None:
     """One stuck connection must not cost eleven others a single tick, and has to come back by itself."""
-    with crew(tmp_path, empty_database_url, ACCOUNTS) as together:
+    with crew(tmp_path, database_url, ACCOUNTS) as together:
         together.configure(together.exchange.accounts, interval=f"{INTERVAL_S}s", log_level="info")
-        together.migrate()
         together.exchange.script(Fault(kind="hang", seconds=60, account=HANGING))
         daemon = together.start()
         first = daemon.first_due_at()

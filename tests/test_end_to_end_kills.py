@@ -97,12 +97,11 @@ def first_due_at(together: Crew, started_s: int) -> int:
 
 
 def test_each_due_instant_has_one_true_answer_through_kills_and_failures(
-    tmp_path: Path, empty_database_url: str, record_property: Any
+    tmp_path: Path, database_url: str, record_property: Any
 ) -> None:
     """The promises exact, whole and honest at once, under what a year of operation can do to them."""
     lots = random.Random(SEED)  # noqa: S311 - lots, to be drawn again
-    with crew(tmp_path, empty_database_url, seed=SEED, trade_every_ms=200) as together:
-        together.migrate()
+    with crew(tmp_path, database_url, seed=SEED, trade_every_ms=200) as together:
         together.exchange.script(*faults())
         started_s = now_s()
         points = plan(lots)

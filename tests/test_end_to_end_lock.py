@@ -8,10 +8,9 @@ from tests.daemons import crew, until
 EXIT_TEMPORARY = 75
 
 
-def test_a_second_daemon_says_who_holds_the_database(tmp_path: Path, empty_database_url: str) -> None:
+def test_a_second_daemon_says_who_holds_the_database(tmp_path: Path, database_url: str) -> None:
     """Two collectors on one ledger would answer each tick twice; a supervisor must not have to wait after a crash."""
-    with crew(tmp_path, empty_database_url) as together:
-        together.migrate()
+    with crew(tmp_path, database_url) as together:
         first = together.start()
         first.first_due_at()
 

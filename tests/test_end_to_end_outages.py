@@ -42,10 +42,9 @@ def told_as_stored(*daemons: Daemon) -> set[str]:
     return {line.split(" stored: ")[0].split()[-1] for line in lines}
 
 
-def test_an_outage_with_a_kill_in_the_middle_costs_no_snapshot(tmp_path: Path, empty_database_url: str) -> None:
+def test_an_outage_with_a_kill_in_the_middle_costs_no_snapshot(tmp_path: Path, database_url: str) -> None:
     """What was received while the database was away is stored by the next daemon, before it writes its own absence."""
-    with crew(tmp_path, empty_database_url, trade_every_ms=200) as together:
-        together.migrate()
+    with crew(tmp_path, database_url, trade_every_ms=200) as together:
         daemon = together.start()
         first = daemon.first_due_at()
         several(daemon, " stored: ", 2)

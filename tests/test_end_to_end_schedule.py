@@ -64,10 +64,9 @@ def due_of(entries: Sequence[tuple[int, int | None]], last: int) -> list[int]:
     ]
 
 
-def test_the_ledger_is_whole_when_accounts_and_interval_change(tmp_path: Path, empty_database_url: str) -> None:
+def test_the_ledger_is_whole_when_accounts_and_interval_change(tmp_path: Path, database_url: str) -> None:
     """A change of the configuration must neither lose a tick nor invent one."""
-    with crew(tmp_path, empty_database_url, 2) as together:
-        together.migrate()
+    with crew(tmp_path, database_url, 2) as together:
         runs: list[Run] = []
         for accounts, interval_s in (((STAYS, LEAVES), 1), ((STAYS,), 2), ((STAYS, LEAVES), 1), ((STAYS, LEAVES), 3)):
             daemon, run = begun(together, accounts, interval_s)

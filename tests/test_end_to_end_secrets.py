@@ -20,11 +20,10 @@ TROUBLE = [
 ]
 
 
-def test_no_process_says_a_secret_at_any_level(tmp_path: Path, empty_database_url: str) -> None:
+def test_no_process_says_a_secret_at_any_level(tmp_path: Path, database_url: str) -> None:
     """Logs are sent to strangers who help; a key in one of them is a key lost."""
     accounts = [hmac_account("main"), ed25519_account("modern"), hmac_account("wrong")]
-    with crew(tmp_path, empty_database_url, accounts) as together:
-        together.migrate()
+    with crew(tmp_path, database_url, accounts) as together:
         main, modern, wrong = together.exchange.accounts
         together.configure([main, modern, replace(wrong, api_secret="y" * 64)])
         together.exchange.script(*TROUBLE)
