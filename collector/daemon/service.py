@@ -85,12 +85,13 @@ class Daemon:
         present = self._present(metronome, runners)
         offsets = ClockKeeper(self.services.client, on_measured=present.measured, clocks=self.clocks)
         present.find(self.services.client.known_offset_ms, measure_now=offsets.measure_now)
+        first_due_at = metronome.last_due_at + self.services.settings.interval_s
         pool.start()
         keeper.start()
         metronome.start()
         offsets.start()
         prices.start()
-        self._announce(metronome.last_due_at + self.services.settings.interval_s)
+        self._announce(first_due_at)
         threading.Thread(target=self._watch_lock, name="lock", daemon=True).start()
         try:
             self._supervise(metronome, offsets, keeper, waits)
