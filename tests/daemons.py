@@ -218,9 +218,8 @@ def at_rest(daemon: Daemon, signs: Callable[[str], Sequence[str]], *, interval_s
     def rested() -> int | None:
         now = time.time()
         due = int(now) // interval_s * interval_s
-        instant = datetime.fromtimestamp(due, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         quiet = 0.2 < now - due < interval_s - 0.3
-        return due if quiet and all(sign in daemon.said() for sign in signs(instant)) else None
+        return due if quiet and all(sign in daemon.said() for sign in signs(_instant(due))) else None
 
     return until("moment of rest", rested)
 
@@ -228,27 +227,27 @@ def at_rest(daemon: Daemon, signs: Callable[[str], Sequence[str]], *, interval_s
 def end_at_rest(
     daemon: Daemon, signs: Callable[[str], Sequence[str]], *, interval_s: int = 1, kill: bool = False
 ) -> int:
-    """End it with SIGTERM or kill -9 while nothing is under way; returns the newest due instant.
+    """End it with SIGTERM or kill -9 while nothing is under way; returns the newest due instant that it collected.
 
-    It is halted first, because on a busy machine the next instant may come between the look and the signal.
+    On a busy machine one more instant may come before it learns of SIGTERM; then its log has the signs of that one too.
     """
 
-    def halted() -> int | None:
+    def ended() -> int | None:
         due = at_rest(daemon, signs, interval_s=interval_s)
-        daemon.process.send_signal(signal.SIGSTOP)
-        if time.time() < due + interval_s - 0.25:
-            return due
-        daemon.process.send_signal(signal.SIGCONT)
-        return None
+        if time.time() > due + interval_s - 0.25:
+            return None
+        daemon.process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+        return due
 
-    last = until("a moment to end it", halted)
-    if kill:
-        daemon.kill()
-        return last
-    daemon.process.send_signal(signal.SIGTERM)
-    daemon.process.send_signal(signal.SIGCONT)
-    assert daemon.ended() == 0, daemon.said()
+    last = until("a moment to end it", ended)
+    assert daemon.ended() == (-signal.SIGKILL if kill else 0), daemon.said()
+    while all(sign in daemon.said() for sign in signs(_instant(last + interval_s))):
+        last += interval_s
     return last
+
+
+def _instant(epoch_s: int) -> str:
+    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @contextmanager
