@@ -139,7 +139,7 @@ def main() -> NoReturn:
 def _leave(code: int) -> NoReturn:
     """End as Python does, but without taking all modules apart, which is a third of the time of a short report."""
     atexit._run_exitfuncs()  # noqa: SLF001 - there is no public way to do only this
-    with suppress(OSError, ValueError):  # nobody reads it any more, or it is closed
+    with suppress(OSError, ValueError, AttributeError):  # nobody reads it any more, or it is closed
         sys.stderr.flush()
     os._exit(code)
 
