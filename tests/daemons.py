@@ -240,7 +240,7 @@ def end_at_rest(
         return due
 
     last = until("a moment to end it", ended)
-    assert daemon.ended() == (-signal.SIGKILL if kill else 0), daemon.said()
+    assert daemon.ended(patience_s=5) == (-signal.SIGKILL if kill else 0), daemon.said()
     while all(sign in daemon.said() for sign in signs(_instant(last + interval_s))):
         last += interval_s
     return last
