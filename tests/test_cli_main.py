@@ -1,7 +1,6 @@
 """The command line as a process: exit codes, one sentence on stderr, and nothing heavy imported for the help."""
 
 import errno
-import os
 import re
 import subprocess
 import sys
@@ -12,7 +11,6 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from collector.cli import main as frame
 from collector.cli.context import App, database_option, interval_option, pass_app
 from collector.cli.main import COMMANDS, Lazy, cli, run
 from collector.config.checks import LOG_LEVELS
@@ -59,7 +57,13 @@ def test_help_lists_every_command_and_imports_none() -> None:
     modules = set(eval(done.stdout.splitlines()[-1]))  # noqa: S307 - what the line above printed
     assert modules & {"sqlalchemy", "requests", "msgspec", "cryptography", "rich", "platformdirs"} == set()
     ours = {name for name in modules if name.startswith("collector.")}
-    assert ours == {"collector.cli", "collector.cli.context", "collector.cli.main", "collector.errors"}
+    assert ours == {
+        "collector.cli",
+        "collector.cli.context",
+        "collector.cli.main",
+        "collector.cli.streams",
+        "collector.errors",
+    }
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
@@ -183,70 +187,6 @@ def test_an_interrupt_ends_with_130(command: click.Group, capsys: pytest.Capture
 
     assert run(["try", "waiting"]) == 130
     assert capsys.readouterr().err.strip() == ""
-
-
-def test_a_reader_that_leaves_ends_it_quietly(tmp_path: Path) -> None:
-    """`collector history BTC | head` is no error; 141 is 128 + SIGPIPE, as for any other program."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "collector", "config", "show"],
-            stdout=writing,
-            stderr=subprocess.PIPE,
-            timeout=60,
-            check=False,
-            env={**os.environ, "XDG_CONFIG_HOME": str(tmp_path)},
-        )
-    finally:
-        os.close(writing)
-    assert (done.returncode, done.stderr) == (141, b"")
-
-
-def test_output_that_cannot_be_written_is_a_sentence() -> None:
-    """A full disk under a redirected export must not look like success, nor like a bug."""
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "collector", "--help"],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert (done.returncode, done.stderr) == (1, "collector: the output can't be written: No space left on device\n")
-
-
-class _Stdout:
-    """Takes everything, and loses it when it is flushed."""
-
-    def __init__(self, number: int, descriptor: int) -> None:
-        self.number, self.descriptor = number, descriptor
-
-    def flush(self) -> None:
-        raise OSError(self.number, os.strerror(self.number))
-
-    def fileno(self) -> int:
-        return self.descriptor
-
-
-@pytest.mark.parametrize(
-    ("number", "code", "said"),
-    [(errno.EPIPE, 141, ""), (errno.ENOSPC, 1, "collector: the output can't be written: No space left on device\n")],
-)
-def test_what_is_lost_at_the_last_moment_counts_too(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    number: int,
-    code: int,
-    said: str,
-) -> None:
-    """Short output reaches the system only when the process ends."""
-    with (tmp_path / "out").open("w") as file:
-        monkeypatch.setattr(sys, "stdout", _Stdout(number, file.fileno()))
-        assert frame._flushed(0) == code
-    assert capsys.readouterr().err == said
 
 
 def test_another_oserror_of_a_command_is_a_bug(command: click.Group) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import errno
 import os
 import sys
 import threading
@@ -16,12 +15,12 @@ from typing import Any, NamedTuple, NoReturn
 import click
 
 from collector.cli.context import App, complain
-from collector.errors import EXIT_FAILURE, EXIT_USAGE, CollectorError, ConfigError
+from collector.cli.streams import EXIT_READER_GONE, flushed, is_about_output, lost, occupy_closed
+from collector.errors import EXIT_USAGE, CollectorError, ConfigError
 
 PROGRAM = "collector"
 PREFIX = "COLLECTOR"
-EXIT_INTERRUPTED = 130  # 128 + SIGINT and 128 + SIGPIPE, as shells count them
-EXIT_READER_GONE = 141
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells count it
 
 
 class Lazy(NamedTuple):
@@ -130,6 +129,7 @@ def cli(ctx: click.Context, config_file: Path | None, log_level: str | None) -> 
 
 def main() -> NoReturn:
     """Run the command line of this process and leave with its exit code."""
+    occupy_closed()
     code = run(sys.argv[1:])
     if threading.active_count() == 1:
         _leave(code)
@@ -161,10 +161,10 @@ def run(arguments: Sequence[str]) -> int:
     except click.Abort:
         code = EXIT_INTERRUPTED
     except OSError as e:
-        if e.errno != errno.ENOSPC or e.filename:
+        if not is_about_output(e):
             raise
-        return _lost(e)
-    return _flushed(code)
+        return lost(e)
+    return flushed(code)
 
 
 def _sentence(error: click.ClickException) -> str:
@@ -172,25 +172,6 @@ def _sentence(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     hint = f" (see `{context.command_path} --help`)" if context else ""
     return message[:1].lower() + message[1:] + hint
-
-
-def _flushed(code: int) -> int:
-    """The exit code, after what was printed has really left."""
-    try:
-        sys.stdout.flush()
-    except OSError as e:
-        return _lost(e)
-    return code
-
-
-def _lost(error: OSError) -> int:
-    """The exit code when nobody can receive what is printed."""
-    # Python flushes once more at exit, and would complain in its own words.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if isinstance(error, BrokenPipeError):
-        return EXIT_READER_GONE
-    complain(f"the output can't be written: {error.strerror}")
-    return EXIT_FAILURE
 
 
 def _without_options(environ: dict[str, str]) -> dict[str, str]:
