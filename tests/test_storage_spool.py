@@ -105,6 +105,14 @@ def test_the_file_is_for_its_owner_only_and_made_to_last(tmp_path: Path) -> None
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
 
 
+def test_an_empty_file_becomes_its_owners_alone(tmp_path: Path) -> None:
+    """Somebody may have made it beforehand, with whatever mode."""
+    (tmp_path / "s").touch()
+    (tmp_path / "s").chmod(0o644)
+    with spool(tmp_path / "s"):
+        assert (tmp_path / "s").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_loss_that_goes_on_is_one_entry(tmp_path: Path) -> None:
     """A week of waiting must not fill what is full already; another loss, or an answer between, is another entry."""
     with spool(tmp_path / "s") as queue:

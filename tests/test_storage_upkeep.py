@@ -14,6 +14,7 @@ import collector
 from collector.errors import DatabaseError, SchemaMissingError, SchemaVersionError
 from collector.storage import schema, upkeep
 from collector.storage.engine import reading
+from collector.storage.files import make_private
 from collector.storage.upkeep import back_up_before_upgrade, downgrade, migrations_folder, revision_of, upgrade
 from tests.ledgers import T0, ask, record, recorder, register, stored
 
@@ -205,6 +206,26 @@ def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
     upgrade(f"sqlite:///{folder}/collector.db")
     assert mode(folder) == 0o750
     assert mode(folder / "collector.db") == 0o600
+
+
+def test_an_empty_file_becomes_its_owners_alone(tmp_path: Path) -> None:
+    """`touch` gave it any mode, before there was anything to hide; of a history the mode is its owner's choice."""
+    file = tmp_path / "collector.db"
+    file.touch()
+    file.chmod(0o664)
+    upgrade(f"sqlite:///{file}")
+    assert mode(file) == 0o600
+    file.chmod(0o640)
+    upgrade(f"sqlite:///{file}")
+    assert mode(file) == 0o640
+
+
+def test_what_is_no_file_keeps_its_mode(tmp_path: Path) -> None:
+    """A program that runs as root must not take /dev/null away from everybody else."""
+    os.mkfifo(tmp_path / "pipe", 0o644)
+    (tmp_path / "pipe").chmod(0o644)
+    make_private(tmp_path / "pipe")
+    assert mode(tmp_path / "pipe") == 0o644
 
 
 def test_a_file_that_cannot_be_made_is_told(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, func, select
 
 from collector.errors import DatabaseError, UsageError
-from collector.storage.engine import check_known, create_sqlite_file, current_revision, database_errors, open_engine
-from collector.storage.files import is_there
+from collector.storage.engine import check_known, current_revision, database_errors, open_engine
+from collector.storage.files import is_there, make_private
 from collector.storage.plain import plain_rows
 from collector.storage.schema import REVISIONS, metadata, tick
 
@@ -61,7 +61,7 @@ def partial_file(target: Path) -> Iterator[Path]:
     unfinished = target.with_name(f"{target.name}.partial")
     try:
         remove_file(unfinished)
-        create_sqlite_file(unfinished)
+        make_private(unfinished)
         yield unfinished
         unfinished.rename(target)
         _sync(target.parent)

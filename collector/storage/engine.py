@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -71,12 +70,6 @@ def sqlite_file(url: str | URL) -> Path | None:
     if parsed.query or parsed.database.startswith("file:"):
         raise DatabaseError("an SQLite database is a plain file here, without file: and parameters: use sqlite:///FILE")
     return Path(parsed.database)
-
-
-def create_sqlite_file(path: Path) -> None:
-    """Make an empty file that only its owner can read; SQLite gives its -wal and -shm the same mode."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _sqlite_engine(url: URL, role: Role, patience_s: float) -> Engine:

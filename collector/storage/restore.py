@@ -21,13 +21,12 @@ from collector.storage.copy import copy
 from collector.storage.engine import (
     UNFINISHED,
     check_known,
-    create_sqlite_file,
     current_revision,
     database_errors,
     refuse_foreign,
     sqlite_file,
 )
-from collector.storage.files import is_there
+from collector.storage.files import is_there, make_private
 from collector.storage.schema import account
 from collector.storage.target import open_target
 
@@ -77,7 +76,7 @@ def restore_file(file: Path, url: str, *, show: Show) -> None:
     assert target is not None  # noqa: S101 - only called for SQLite
     if is_there(target) and target.samefile(file):
         raise UsageError(f"{file} is the database itself")
-    create_sqlite_file(target)
+    make_private(target)
     with database_errors(url), opened(_url(file)) as backup:
         current_revision(backup)
         copy_pages(backup, target, show)

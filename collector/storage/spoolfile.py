@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from collector.errors import DamagedError, DatabaseError
 from collector.storage.failures import is_damage
-from collector.storage.files import is_there
+from collector.storage.files import is_there, make_private
 
 VERSION = 1
 WAIT_S = 5.0
@@ -48,8 +47,7 @@ PRAGMA user_version = {VERSION};
 def make_and_open(path: Path) -> sqlite3.Connection:
     """The spool's file, made with mode 0600 when it is missing, to be written. Raises DatabaseError."""
     with spool_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        make_private(path)
         connection = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None, check_same_thread=False)
         try:
             _check_ours(connection, path)

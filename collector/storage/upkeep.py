@@ -15,7 +15,6 @@ from collector.storage import schema
 from collector.storage.backup import opened
 from collector.storage.engine import (
     check_known,
-    create_sqlite_file,
     current_revision,
     database_errors,
     describe,
@@ -23,7 +22,7 @@ from collector.storage.engine import (
     refuse_foreign,
     sqlite_file,
 )
-from collector.storage.files import is_there
+from collector.storage.files import is_there, make_private
 
 
 def upgrade(url: str) -> str | None:
@@ -80,7 +79,7 @@ def migrations_folder() -> Path:
 
 def _create(path: Path) -> None:
     try:
-        create_sqlite_file(path)
+        make_private(path)
     except OSError as error:
         raise DatabaseError(f"can't make the database file {path}: {error.strerror}") from error
 
