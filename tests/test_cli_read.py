@@ -290,6 +290,28 @@ def test_a_report_in_a_pipe_loads_no_more_than_it_needs(url: str, arguments: lis
     assert loaded.isdisjoint(POSTGRESQL) == url.startswith("sqlite")
 
 
+def test_a_report_does_not_look_for_garbage_while_it_starts(url: str) -> None:
+    """What a program imports stays: each look through it costs as much as the whole question to the database."""
+    seen = (
+        "import gc, sys; from collector.cli.main import main; looks = []; gc.collect()\n"
+        "gc.callbacks.append(lambda phase, info: looks.append(info) if phase == 'start' else None)\n"
+        "import atexit; atexit.register(lambda: print(len(looks), file=sys.stderr))\n"
+    )
+    counts = []
+    for before in ("", "gc.set_threshold = print\n"):
+        done = subprocess.run(
+            [sys.executable, "-c", f"{seen}{before}main()", "latest", "--format", "tsv"],
+            env=clean_environment(COLLECTOR_DATABASE=url),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        counts.append(int(done.stderr.splitlines()[-1]))
+    assert counts[0] < 5
+    assert counts[1] > 50
+
+
 @pytest.mark.parametrize("arguments", [["latest", "--help"], ["history", "--help"], ["db", "upgrade", "--help"]])
 def test_help_needs_no_database(arguments: list[str]) -> None:
     """Help is there at once, whatever is broken."""

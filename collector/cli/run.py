@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 
 CHECKED_AT_START = 10
 """With more accounts the first tick shows which keys work: a check of each would take minutes."""
-
+GARBAGE_AFTER = 700
+"""New objects until the next look for garbage, far fewer than for a report: memory has to stay flat for years."""
 
 LOOK_AT_THE_CLOCK_S = 0.5
 
@@ -103,6 +104,7 @@ def _collect(settings: Settings) -> None:
             _check(services, collected)
             # What is there by now stays: looking for garbage in it again and again costs a tick its punctuality.
             gc.freeze()
+            gc.set_threshold(GARBAGE_AFTER)
             address = os.environ.get("NOTIFY_SOCKET")
             Daemon(
                 services=services,
