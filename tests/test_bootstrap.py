@@ -132,7 +132,7 @@ def test_a_server_without_tables_is_an_error_with_the_command(empty_database_url
     if empty_database_url.startswith("sqlite"):
         assert str(ready_database(settings)).startswith("made the database ")
         return
-    with pytest.raises(SchemaMissingError, match="make them with 'collector db upgrade'"):
+    with pytest.raises(SchemaMissingError, match="no tables yet: 'collector db upgrade' makes them"):
         ready_database(settings)
 
 

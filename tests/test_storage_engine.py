@@ -97,9 +97,30 @@ def test_a_missing_file_is_not_made_by_reading(tmp_path: Path) -> None:
             engine.connect(),
         ):
             pass
-        said = f"there is no database at {tmp_path}/none.db yet: make it with 'collector db upgrade'"
+        said = f"there is no database at {tmp_path}/none.db yet: 'collector run' or 'collector db upgrade' makes it"
         assert str(caught.value) == said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_without_tables_is_told_with_what_makes_them(empty_database_url: str) -> None:
+    """On a server only an upgrade does; the daemon needs no right to make tables there."""
+    if empty_database_url.startswith("sqlite"):
+        Path(empty_database_url.removeprefix("sqlite:///")).touch()
+    with pytest.raises(SchemaMissingError) as caught, reading(empty_database_url):
+        pass
+    by = "'collector run' or " if empty_database_url.startswith("sqlite") else ""
+    assert str(caught.value).endswith(f" has no tables yet: {by}'collector db upgrade' makes them")
+
+
+def test_another_programs_file_is_not_said_to_lack_tables(tmp_path: Path) -> None:
+    """The command that makes tables would refuse it a moment later."""
+    with closing(sqlite3.connect(tmp_path / "theirs.db")) as theirs:
+        theirs.execute("CREATE TABLE photo (id INTEGER PRIMARY KEY)")
+    with pytest.raises(DatabaseError) as caught, reading(f"sqlite:///{tmp_path}/theirs.db"):
+        pass
+    assert str(caught.value) == (
+        f"database {tmp_path}/theirs.db belongs to another program: it is left as it is, name another file"
+    )
 
 
 def test_tables_of_a_newer_program_are_refused(database_url: str) -> None:

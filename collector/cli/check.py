@@ -100,7 +100,7 @@ def _database(settings: Settings) -> tuple[CheckLine, dict[str, Account]]:
             known = {account.name: account for account in every_account(connection)}
     except SchemaMissingError as error:
         made = sqlite_file(settings.database) is not None
-        return ok("database", f"{name} will be made by 'collector run'") if made else problem("database", error), {}
+        return ok("database", str(error)) if made else problem("database", error), {}
     except CollectorError as error:
         return problem("database", error), {}
     return ok("database", f"{name} can be read"), known

@@ -84,7 +84,9 @@ def _sqlite_engine(url: URL, role: Role, patience_s: float) -> Engine:
     @event.listens_for(engine, "do_connect")
     def refuse_to_create(*_: Any) -> None:
         if path is not None and not is_there(path):
-            raise SchemaMissingError(f"there is no database at {path} yet: make it with 'collector db upgrade'")
+            raise SchemaMissingError(
+                f"there is no database at {path} yet: 'collector run' or 'collector db upgrade' makes it"
+            )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _: Any) -> None:
@@ -201,7 +203,9 @@ def check_schema(connection: Connection) -> None:
     """Raise a sentence with the command that helps unless the tables are those of this program."""
     revision, where = current_revision(connection), describe(connection.engine.url)
     if revision is None:
-        raise SchemaMissingError(f"{where} has no tables yet: make them with 'collector db upgrade'")
+        refuse_foreign(connection)
+        by = "'collector run' or " if connection.dialect.name == "sqlite" else ""
+        raise SchemaMissingError(f"{where} has no tables yet: {by}'collector db upgrade' makes them")
     check_known(connection, revision)
     if revision != REVISIONS[-1]:
         raise SchemaVersionError(
