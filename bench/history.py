@@ -102,8 +102,8 @@ def missed_targets(results: dict[str, Any]) -> Iterator[str]:
         if "start" in results and results["start"][name]["median"] > most:
             yield f"{name}: {results['start'][name]['median']} ms, not {most}"
     for name, times in results.get("bounded", {"ms": {}})["ms"].items():
-        if times["median"] > BOUNDED_MS:
-            yield f"{name}: {times['median']} ms, not {BOUNDED_MS}"
+        if times["after_start"] > BOUNDED_MS:
+            yield f"{name}: {times['after_start']} ms after the start, not {BOUNDED_MS}"
     if "export" in results and results["export"]["rows_a_second"] < EXPORTED_ROWS_A_SECOND:
         yield f"export: {results['export']['rows_a_second']:,} rows a second, not {EXPORTED_ROWS_A_SECOND:,}"
 
@@ -115,6 +115,7 @@ HEAD = """\
 Python {machine[python]}, {machine[system]}, {machine[cores]} cores, load {machine[load][0]} at the end, {seconds} s
 """
 TIMES = "  {name}: {median} ({slowest})\n"
+BOUNDED = "  {name}: {median} ({slowest}), {after_start}\n"
 RATE = "  {name}: {rows:,} rows in {s} s; {snapshots_a_second:,} snapshots a second\n"
 
 
@@ -124,8 +125,10 @@ def _text(report: dict[str, Any]) -> str:
         parts.append("\na whole process, ms (the slowest):\n")
         parts += [TIMES.format(name=name, **times) for name, times in report["start"].items()]
     if "bounded" in report:
-        parts.append(f"\na whole report on {report['rows']:,} rows, ms (the slowest):\n")
-        parts += [TIMES.format(name=name, **times) for name, times in report["bounded"]["ms"].items()]
+        start = report["bounded"]["start"]
+        parts.append(f"\na whole report on {report['rows']:,} rows, ms (the slowest), and without the start:\n")
+        parts.append(TIMES.format(name="the start", **start))
+        parts += [BOUNDED.format(name=name, **times) for name, times in report["bounded"]["ms"].items()]
     if "unbounded" in report:
         parts.append(f"\nall of {report['rows']:,} rows:\n")
         parts += [RATE.format(name=name, **rates) for name, rates in report["unbounded"]["rates"].items()]
