@@ -17,6 +17,7 @@ from collector.storage.lock import held
 from tests.collecting import Manager, until, untouched_process, write_config
 from tests.command_line import CommandLine, Done, command_line
 from tests.ledgers import ask
+from tests.postgres import free_port
 
 RESTRICTIONS = "/sapi/v1/account/apiRestrictions"
 SERVER_TIME = "/api/v3/time"
@@ -203,6 +204,15 @@ def test_a_server_without_tables_ends_with_6_and_the_command(program: Program, e
         assert done.code == 6
         assert "'collector db upgrade'" in done.err
         assert program.exchange.requests() == []
+
+
+def test_a_database_that_is_away_at_the_start_ends_it_with_6(program: Program) -> None:
+    """It can't know what it answers for; nobody is asked, and the supervisor tries again."""
+    done = program.run(database=f"postgresql://nobody:secret@127.0.0.1:{free_port()}/history")
+    assert done.code == 6
+    assert done.err.splitlines()[-1].startswith("collector: database history at 127.0.0.1:")
+    assert "secret" not in done.err
+    assert program.exchange.requests() == []
 
 
 def test_without_an_account_it_ends_with_4(
