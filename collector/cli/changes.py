@@ -23,7 +23,7 @@ from collector.cli.frame import Frame, frame_of
 from collector.cli.output import chosen_format, emit, format_options
 from collector.cli.progress import progress_over
 from collector.errors import NoDataError, UsageError
-from collector.reports.balances import BINANCE_NAMES, FIELDS
+from collector.reports.fields import BINANCE_NAMES, FIELDS
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

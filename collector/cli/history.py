@@ -24,7 +24,7 @@ from collector.cli.frame import Frame, frame_of
 from collector.cli.output import emit, format_options, say_picture
 from collector.domain.periods import Every, Period
 from collector.errors import NoDataError, UsageError
-from collector.reports.balances import BINANCE_NAMES, FIELDS
+from collector.reports.fields import BINANCE_NAMES, FIELDS
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -7,14 +7,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
 
+import msgspec
+
 AMOUNT_FIELDS = ("free", "locked", "frozen", "withdrawing", "ipoable")
 
 # The default context rounds sums to 28 digits. Amounts have up to 40; a sum of a million of them needs seven more.
 EXACT = Context(prec=120)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
+# Frozen dataclasses take ten times as long to make, and a history makes one for each point.
+class Balance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One asset's amounts in one snapshot; `btc_valuation` is None when it was not asked for."""
 
     asset: str

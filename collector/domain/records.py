@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+import msgspec
+
 from collector.domain.balances import Balance
 from collector.domain.periods import Period
 from collector.domain.ticks import FailReason
@@ -54,8 +56,7 @@ class StoredSnapshot:
         return self.interval_s is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssetPoint:
+class AssetPoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One asset at one stored tick; all amounts are zero where the snapshot does not name it."""
 
     due_at: int
@@ -63,16 +64,14 @@ class AssetPoint:
     balance: Balance
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssetClose:
+class AssetClose(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One asset at the last snapshot of a period; `point` is None where nothing is known of it."""
 
     period: Period
     point: AssetPoint | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TotalPoint:
+class TotalPoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one snapshot was worth in BTC; None where no valuation was asked for."""
 
     due_at: int
@@ -81,16 +80,14 @@ class TotalPoint:
     unpriced: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TotalClose:
+class TotalClose(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The value at the last snapshot of a period; `point` is None where nothing is known of it."""
 
     period: Period
     point: TotalPoint | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
+class Gap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Consecutive ticks without a snapshot, first and last inclusive; `open` while no snapshot has followed."""
 
     account: str

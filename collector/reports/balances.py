@@ -7,15 +7,10 @@ from operator import attrgetter
 from typing import TypeVar
 
 from collector.domain.balances import Balance, plain
+from collector.reports.fields import FIELDS
 from collector.reports.values import Cell, Column, Kind
 
 Row = TypeVar("Row")
-
-FIELDS = ("free", "locked", "frozen", "withdrawing", "ipoable", "btc_valuation", "total")
-"""The amounts of a balance in the order in which they are shown."""
-
-BINANCE_NAMES = {"freeze": "frozen", "btcValuation": "btc_valuation"}
-"""What Binance calls them where it has a name of its own."""
 
 
 def amount_columns(balance_of: Callable[[Row], Balance], fields: Sequence[str] = FIELDS) -> tuple[Column[Row], ...]:

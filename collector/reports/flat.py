@@ -9,7 +9,7 @@ from collector.domain.balances import Balance
 from collector.domain.changes import Difference, Movement
 from collector.domain.coverage import PeriodCoverage
 from collector.domain.records import AssetClose, AssetPoint, Coverage, Gap, TotalClose, TotalPoint
-from collector.reports.balances import FIELDS
+from collector.reports.fields import FIELDS
 from collector.reports.frames import Field, Kind
 
 

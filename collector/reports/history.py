@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from collector.domain.balances import Balance
 from collector.domain.periods import Period
 from collector.domain.records import Account, AssetPoint, Gap
-from collector.reports.balances import FIELDS, amount_columns
+from collector.reports.balances import amount_columns
 from collector.reports.bases import about, one_basis
+from collector.reports.fields import FIELDS
 from collector.reports.instants import rfc3339, rfc3339_ms
 from collector.reports.values import Basis, Cell, Column, Kind, Report
 
