@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench import fuzz_targets
-from bench.fuzz import Findings, Fuzzer, Stopwatch, fuzz, main
+from bench.fuzz import USUAL_BYTES, Findings, Fuzzer, Stopwatch, fuzz, main
 from bench.mutations import MAX_BYTES, Mutator
 from collector.errors import ConfigError, ExchangeError
 from tests.naive_wire import naive_rows
@@ -97,6 +97,20 @@ def test_what_is_slow_each_time_is_found() -> None:
     findings = found(Planted(lambda _: time.sleep(0.06)), 1)
     assert (findings.over_limit_once, findings.too_slow) == (1, [])
     assert findings.slowest_ms > 50 > findings.slowest_cpu_ms
+
+
+@pytest.mark.parametrize(("kib", "allowed_ms"), [(1, 50), (16, 50), (32, 100), (128, 400)])
+def test_a_long_configuration_may_take_as_much_more(kib: int, allowed_ms: float) -> None:
+    """Thousands of accounts have to be readable, and one takes no time that anybody would notice."""
+    findings = Findings(target="config", engine="plain", seed=1, usual_bytes=USUAL_BYTES["config"])
+    assert findings.allowed_ms(b"#" * kib * 1024) == allowed_ms
+
+
+@pytest.mark.parametrize("name", ["wire", "replies"])
+def test_no_reply_may_take_more_than_50_ms(name: str) -> None:
+    """However long it is: the next account waits for it."""
+    findings = Findings(target=name, engine="plain", seed=1, usual_bytes=USUAL_BYTES[name])
+    assert findings.allowed_ms(b"[" * MAX_BYTES) == 50
 
 
 def test_a_pause_of_the_garbage_collector_is_told_apart() -> None:

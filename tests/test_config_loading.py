@@ -490,6 +490,14 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes | None
         load(path=path, environ={})
 
 
+def test_a_file_without_end_is_refused(tmp_path: Path) -> None:
+    """A device, or the database itself, must not fill the memory before anybody is told of the mistake."""
+    with pytest.raises(ConfigError, match=r"^the configuration file /dev/zero is longer than 4 MiB: name another one$"):
+        load(path=Path("/dev/zero"), environ={})
+    (tmp_path / "c.toml").write_text("#" * (4 * 2**20 - 1) + "\n")
+    assert load(path=tmp_path / "c.toml", environ={}).interval_s == 300
+
+
 def test_a_byte_order_mark_does_no_harm(files: Files) -> None:
     """Some editors put it there unasked."""
     assert files.load('\ufeffinterval = "1m"').interval_s == 60

@@ -29,6 +29,8 @@ CONFIG_VARIABLE = "COLLECTOR_CONFIG"
 PREFIX = "COLLECTOR_"
 ACCOUNTS_PREFIX = PREFIX + "ACCOUNTS__"
 MAX_DOTS = 200
+MAX_MIB = 4
+"""Room for twenty thousand accounts with their keys; what is longer is something else, like a database."""
 
 # Set by others: Kubernetes describes a service named "collector" in each of its pods, and the tests have their own.
 _NOT_OURS = re.compile(r"COLLECTOR_(SERVICE_(HOST|PORT)(_.*)?|PORT(_[0-9]+_(TCP|UDP)(_.*)?)?|TEST_.*)")
@@ -188,7 +190,7 @@ class _TomlReader:
 
 def _parse(path: Path) -> dict[str, object]:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = _content(path).decode("utf-8-sig")
         _refuse_long_keys(path, text)
         return tomllib.loads(text)
     except OSError as e:
@@ -199,6 +201,14 @@ def _parse(path: Path) -> dict[str, object]:
         raise ConfigError(f"the configuration file {path} is not valid TOML: {_lower(str(e))}") from e
     except ValueError as e:  # tomllib lets int() refuse more than 4300 digits
         raise ConfigError(f"the configuration file {path} holds a number that is far too long") from e
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(MAX_MIB * 2**20 + 1)
+    if len(content) > MAX_MIB * 2**20:
+        raise ConfigError(f"the configuration file {path} is longer than {MAX_MIB} MiB: name another one")
+    return content
 
 
 def _refuse_long_keys(path: Path, text: str) -> None:
