@@ -78,6 +78,21 @@ def test_lines_of_json_have_text_and_null(cli: CommandLine) -> None:
     assert last == dict(zip(HEADER.split(","), [*LINES[3].split(",")[:-1], None], strict=True))
 
 
+def test_names_come_out_as_a_csv_reader_reads_them_back(cli: CommandLine, url: str) -> None:
+    """Whatever Binance or the operator call them; an apostrophe in front of those that a spreadsheet would run."""
+    names = ["+A", "1INCH", 'A"B', "A,B", "\uff1dA", "币安人生", "🚀"]
+    with recorder(url) as writer:
+        account = register(writer, 'my "wallet", cold', now_s=NEW_YEAR)
+        record(writer, stored(account, NEW_YEAR, snapshot(*(held(name, LONG) for name in reversed(names)))))
+    done = cli("export", "--account", account.name)
+    _, *rows = csv.reader(io.StringIO(done.out, newline=""))
+    assert [row[3] for row in rows] == ["'+A", *names[1:4], "币安人生", "'\uff1dA", "🚀"]
+    assert {(row[0], *row[4:6]) for row in rows} == {(account.name, LONG, "0")}
+    assert '"A""B"' in done.out
+    done = cli("export", "--account", account.name, "--format", "ndjson")
+    assert [json.loads(line)["asset"] for line in done.out.splitlines()] == [*names[:4], "币安人生", "\uff1dA", "🚀"]
+
+
 def test_a_range_and_an_account_are_chosen(cli: CommandLine, url: str) -> None:
     """From inclusive, to exclusive, as everywhere."""
     with recorder(url) as writer:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from collector.domain.records import Account
-    from collector.reports.export import ExportRow
+    from collector.reports.export import ExportSnapshot
 
 FORMATS = ("csv", "ndjson", "parquet")
 SHOWN_EVERY = 500
@@ -56,12 +56,12 @@ def export(app: App, names: tuple[str, ...], format: str | None, out: Path | Non
     count = Counted()
     with frame.reading() as connection, progress() as show:
         accounts = _with_snapshots(connection, named_accounts(connection, names), span)
-        rows = _rows(connection, accounts, span, count, show)
+        snapshots = _snapshots(connection, accounts, span, count, show)
         if form == "parquet":
             as_text = _as_text(connection, accounts, span)
-            _write_folder(out, rows, as_text)
+            _write_folder(out, snapshots, as_text)
         else:
-            _write_lines(form, out, rows)
+            _write_lines(form, out, snapshots)
         gaps = sum(1 for one in accounts for _ in each_gap(connection, one, from_s=span.from_s, to_s=span.to_s))
     complain(f"{count.rows} rows of {count.snapshots} snapshots")
     if gaps:
@@ -104,9 +104,10 @@ def _with_snapshots(connection: Connection, accounts: Sequence[Account], span: S
     return found
 
 
-def _rows(
+def _snapshots(
     connection: Connection, accounts: Sequence[Account], span: Span, count: Counted, show: Show
-) -> Iterator[ExportRow]:
+) -> Iterator[ExportSnapshot]:
+    from collector.reports.export import ExportSnapshot
     from collector.reports.instants import rfc3339, rfc3339_ms
     from collector.storage.export import first_and_last_snapshot, plain_snapshots
 
@@ -118,9 +119,12 @@ def _rows(
                 show(f"account {one.name}", (snapshot.due_at - first) / (last - first + 1))
             count.snapshots += 1
             count.rows += len(snapshot.balances)
-            said = (one.name, rfc3339(snapshot.due_at), rfc3339_ms(snapshot.received_at_ms))
-            for held in snapshot.balances:
-                yield (*said, *held)
+            yield ExportSnapshot(
+                account=one.name,
+                due_at=rfc3339(snapshot.due_at),
+                captured_at=rfc3339_ms(snapshot.received_at_ms),
+                balances=snapshot.balances,
+            )
 
 
 def _as_text(connection: Connection, accounts: Sequence[Account], span: Span) -> list[str]:
@@ -134,27 +138,27 @@ def _as_text(connection: Connection, accounts: Sequence[Account], span: Span) ->
     return found
 
 
-def _write_folder(out: Path | None, rows: Iterator[ExportRow], as_text: Sequence[str]) -> None:
-    from collector.reports.export import write_parquet
+def _write_folder(out: Path | None, snapshots: Iterator[ExportSnapshot], as_text: Sequence[str]) -> None:
+    from collector.reports.export import rows_of, write_parquet
 
     assert out is not None  # noqa: S101 - Parquet without --out was refused
     with _finished(out, folder=True) as part:
-        write_parquet(part, rows, as_text=as_text)
+        write_parquet(part, rows_of(snapshots), as_text=as_text)
 
 
-def _write_lines(form: str, out: Path | None, rows: Iterator[ExportRow]) -> None:
+def _write_lines(form: str, out: Path | None, snapshots: Iterator[ExportSnapshot]) -> None:
     from collector.reports.export import WRITERS
 
     if out is None:
         stdout = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
         try:
-            WRITERS[form](stdout, rows)
+            WRITERS[form](stdout, snapshots)
             stdout.flush()
         finally:
             stdout.detach()
         return
     with _finished(out, folder=False) as part, part.open("w", encoding="utf-8", newline="") as file:
-        WRITERS[form](file, rows)
+        WRITERS[form](file, snapshots)
 
 
 def _part(out: Path) -> Path:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,6 +21,7 @@ COLUMNS = (
     *("account", "due_at", "captured_at", "asset"),
     *("free", "locked", "frozen", "withdrawing", "ipoable", "btc_valuation"),
 )
+LINE_END = "\r\n"
 TEXTS, INSTANTS = {"account", "asset"}, {"due_at", "captured_at"}
 GROUP = 65_536
 """How many rows a group of a Parquet file has, and how many are in memory."""
@@ -25,30 +29,55 @@ GROUP = 65_536
 ExportRow = tuple[str | None, ...]
 
 
-def write_csv(out: TextIO, rows: Iterable[ExportRow]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportSnapshot:
+    """A snapshot with its instants as text; `balances` are asset, amounts and valuation as text."""
+
+    account: str
+    due_at: str
+    captured_at: str
+    balances: Sequence[tuple[str | None, ...]]
+
+
+def rows_of(snapshots: Iterable[ExportSnapshot]) -> Iterator[ExportRow]:
+    """A row for each balance, with the cells of COLUMNS."""
+    for one in snapshots:
+        of_snapshot = (one.account, one.due_at, one.captured_at)
+        for balance in one.balances:
+            yield of_snapshot + balance
+
+
+def write_csv(out: TextIO, snapshots: Iterable[ExportSnapshot]) -> None:
     """RFC 4180; names that a spreadsheet would run get an apostrophe in front."""
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    writer.writerows(map(_guarded, rows))
+    out.write(",".join(COLUMNS) + LINE_END)
+    out.writelines(map(_csv_lines, snapshots))
 
 
-def _guarded(row: ExportRow) -> ExportRow:
-    if row[0] is None or row[3] is None or not (row[0].startswith(FORMULA) or row[3].startswith(FORMULA)):
-        return row
-    account, due_at, captured_at, asset, *amounts = row
-    return _harmless(account), due_at, captured_at, _harmless(asset), *amounts
+def _csv_lines(snapshot: ExportSnapshot) -> str:
+    # Neither instants nor amounts are ever quoted, and csv.writer looks at each of their characters.
+    head = f"{_csv_name(snapshot.account)},{snapshot.due_at},{snapshot.captured_at},"
+    return "".join(
+        [
+            f"{head}{_csv_name(asset)},{free},{locked},{frozen},{withdrawing},{ipoable},{value or ''}{LINE_END}"
+            for asset, free, locked, frozen, withdrawing, ipoable, value in snapshot.balances
+        ]
+    )
 
 
-def _harmless(name: str | None) -> str | None:
-    return f"'{name}" if name is not None and name.startswith(FORMULA) else name
+@lru_cache(maxsize=4_096)
+def _csv_name(name: str) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator=LINE_END).writerow([f"'{name}" if name.startswith(FORMULA) else name])
+    return line.getvalue().removesuffix(LINE_END)
 
 
-def write_ndjson(out: TextIO, rows: Iterable[ExportRow]) -> None:
+def write_ndjson(out: TextIO, snapshots: Iterable[ExportSnapshot]) -> None:
     """One JSON object for each row."""
+    rows = rows_of(snapshots)
     out.writelines(json.dumps(dict(zip(COLUMNS, row, strict=True)), ensure_ascii=False) + "\n" for row in rows)
 
 
-WRITERS: Mapping[str, Callable[[TextIO, Iterable[ExportRow]], None]] = {"csv": write_csv, "ndjson": write_ndjson}
+WRITERS: Mapping[str, Callable[[TextIO, Iterable[ExportSnapshot]], None]] = {"csv": write_csv, "ndjson": write_ndjson}
 
 
 def write_parquet(folder: Path, rows: Iterable[ExportRow], *, as_text: Sequence[str]) -> None:

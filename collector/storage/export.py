@@ -11,13 +11,15 @@ from sqlalchemy import ColumnElement, Connection, Text, case, cast, func, or_, s
 from collector.domain.records import Account
 from collector.storage import schema
 from collector.storage.columns import is_postgresql
-from collector.storage.plain import with_balances
-from collector.storage.rows import stored
+from collector.storage.plain import plain
+from collector.storage.rows import stored, streamed
+from collector.storage.stacked import stacked, unstacked
 
 tick, balance = schema.tick, schema.balance
 
-COLUMNS = ("due_at", "received_at", "outcome")
 AMOUNTS = ("free", "locked", "frozen", "withdrawing", "ipoable", "btc_valuation")
+AT_ONCE = 200
+"""How many snapshots are fetched at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +35,23 @@ def plain_snapshots(
     connection: Connection, account: Account, *, from_s: int | None = None, to_s: int | None = None
 ) -> Iterator[PlainSnapshot]:
     """Every snapshot of an account, from_s <= due_at < to_s (epoch seconds), oldest first."""
-    for due_at, row, held in with_balances(connection, account.id, COLUMNS, from_s=from_s, to_s=to_s):
-        if row is not None and row[2] == "stored":
-            yield PlainSnapshot(due_at=due_at, received_at_ms=row[1], balances=held)
+    dialect = connection.dialect
+    wanted = (
+        select(plain(tick.c.due_at, dialect), plain(tick.c.received_at, dialect), stacked(dialect))
+        .where(*stored(account), *_between(tick.c.due_at, from_s, to_s))
+        .order_by(tick.c.due_at)
+    )
+    rows: Iterator[Any] = streamed(connection, wanted, at_once=AT_ONCE)
+    for due_at, received_at_ms, columns in rows:
+        yield PlainSnapshot(due_at=due_at, received_at_ms=received_at_ms, balances=_balances(columns))
+
+
+def _balances(columns: str | None) -> list[tuple[str | None, ...]]:
+    if columns is None:
+        return []
+    *cells, values = unstacked(columns)
+    valued = [value or None for value in values] if "" in values else values
+    return sorted(zip(*cells, valued, strict=True))
 
 
 def first_and_last_snapshot(

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select
 
 from collector.domain.balances import Balance
 from collector.domain.records import Account, Gap, StoredSnapshot
+from collector.storage.columns import is_postgresql
 from collector.storage.plain import plain
 from collector.storage.schema import balance, tick
 from collector.storage.statements import BALANCE_COLUMNS
@@ -23,13 +24,14 @@ exact = lru_cache(maxsize=4_096)(Decimal)
 """An amount from its text: most are zero or the same as before, and Decimal itself takes several times as long."""
 
 
-def streamed(connection: Connection, wanted: Select[Any]) -> Iterator[Row[Any]]:
+def streamed(connection: Connection, wanted: Select[Any], *, at_once: int = BATCH) -> Iterator[Row[Any]]:
     """The rows of a query in constant memory, whoever stops before their end leaves nothing open."""
-    result = connection.execute(wanted.execution_options(yield_per=BATCH))
+    result = connection.execute(wanted.execution_options(yield_per=at_once))
     try:
         yield from result
     finally:
-        if not connection.closed:
+        # Whoever broke off may have closed the connection: SQLite's cursors are gone then, PostgreSQL's are not.
+        if is_postgresql(connection.dialect) or not connection.closed:
             result.close()
 
 
