@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from decimal import Decimal
 
 import pytest
 from sqlalchemy import event, text
@@ -268,7 +267,7 @@ def test_a_crash_at_the_commit_is_not_remembered_as_success(database_url: str) -
 
 def test_a_refused_row_takes_its_whole_snapshot_along(database_url: str) -> None:
     """One bad amount, and neither the tick nor the good rows are stored; the message holds no amount."""
-    bad = snapshot(held("BTC", "1.5"), replace(held("ETH"), locked=Decimal("-77.123")))
+    bad = snapshot(held("BTC", "1.5"), held("ETH", locked="-77.123"))
     with recorder(database_url) as writer:
         account = register(writer)
         with pytest.raises(DatabaseError) as caught:
