@@ -12,12 +12,12 @@ from sqlalchemy import (
     CTE,
     BindParameter,
     Dialect,
-    TableValuedAlias,
+    Integer,
     Text,
     bindparam,
+    cast,
     column,
     func,
-    literal_column,
     select,
     type_coerce,
 )
@@ -43,16 +43,15 @@ def asked_periods(dialect: Dialect, periods: Sequence[Period]) -> CTE:
         columns = (column("start_at", Seconds), column("end_at", Seconds))
         both = func.unnest(starts, ends).table_valued(*columns, name="each").render_derived()
         return select(*both.c).cte("asked")
-    each = _each([(p.start_s, p.end_s) for p in periods])
-    parts = (func.json_extract(each.c.value, literal_column(f"'$[{place}]'")) for place in (0, 1))
-    named = zip(("start_at", "end_at"), parts, strict=True)
-    spans = select(*(type_coerce(part, Seconds).label(name) for name, part in named)).cte("asked")
+    # One object, whose names are the starts: to take two parts out of each value takes twice as long.
+    text = json.dumps({p.start_s: p.end_s for p in periods}, separators=(",", ":"))
+    asked = bindparam("asked_json", text, type_=Text, unique=True)
+    each = func.json_each(asked).table_valued("key", "value", name="each")
+    start, end = cast(each.c.key, Integer), each.c.value
+    spans = select(type_coerce(start, Seconds).label("start_at"), type_coerce(end, Seconds).label("end_at")).cte(
+        "asked"
+    )
     return spans.prefix_with("MATERIALIZED")  # or each mention of an end would take the text apart again
-
-
-def _each(values: Sequence[Any]) -> TableValuedAlias:
-    text = json.dumps(values, separators=(",", ":"))
-    return func.json_each(bindparam("asked_json", text, type_=Text, unique=True)).table_valued("value", name="each")
 
 
 def _array(name: str, instants: Iterable[int]) -> BindParameter[Any]:

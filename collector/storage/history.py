@@ -10,7 +10,7 @@ from collector.domain.balances import Balance
 from collector.domain.records import Account, StoredSnapshot
 from collector.domain.renames import NO_RENAMES, Renames
 from collector.storage import schema
-from collector.storage.rows import held, held_columns, snapshot_from, stored
+from collector.storage.rows import fetched, held, held_columns, snapshot_from, stored
 
 tick, balance, known_asset = schema.tick, schema.balance, schema.known_asset
 
@@ -41,7 +41,8 @@ def balances_at(
 ) -> tuple[Balance, ...]:
     """The rows of one snapshot in code-point order of their assets."""
     of_tick = (balance.c.account_id == account.id, balance.c.due_at == due_at)
-    rows = connection.execute(select(*held_columns(connection.dialect)).where(*of_tick).order_by(balance.c.asset)).all()
+    wanted = select(*held_columns(connection.dialect)).where(*of_tick).order_by(balance.c.asset)
+    rows = fetched(connection, wanted)
     return renames.applied([held(row) for row in rows], due_at)
 
 

@@ -24,11 +24,22 @@ exact = lru_cache(maxsize=4_096)(Decimal)
 """An amount from its text: most are zero or the same as before, and Decimal itself takes several times as long."""
 
 
+def fetched(connection: Connection, wanted: Select[Any]) -> list[tuple[Any, ...]]:
+    """All rows of a query as the driver gives them: its columns have to be `plain`."""
+    result = connection.execute(wanted)
+    try:
+        assert result.cursor is not None  # noqa: S101 - it is a query
+        return list(result.cursor.fetchall())
+    finally:
+        result.close()
+
+
 def streamed(connection: Connection, wanted: Select[Any], *, at_once: int = BATCH) -> Iterator[Row[Any]]:
     """The rows of a query in constant memory, whoever stops before their end leaves nothing open."""
     result = connection.execute(wanted.execution_options(yield_per=at_once))
     try:
-        yield from result
+        for some in result.partitions():
+            yield from some
     finally:
         # Whoever broke off may have closed the connection: SQLite's cursors are gone then, PostgreSQL's are not.
         if is_postgresql(connection.dialect) or not connection.closed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,7 +15,6 @@ from sqlalchemy import (
     Connection,
     Dialect,
     FromClause,
-    Row,
     ScalarSelect,
     Select,
     and_,
@@ -32,7 +31,7 @@ from collector.storage import schema
 from collector.storage.asked import asked_periods, batches
 from collector.storage.history import balances_at, first_due
 from collector.storage.plain import plain
-from collector.storage.rows import held, stored, streamed
+from collector.storage.rows import exact, fetched, held, stored, streamed
 
 tick, balance = schema.tick, schema.balance
 
@@ -66,7 +65,7 @@ def asset_closes(
     for some in batches(periods):
         found: dict[int, AssetPoint] = {}
         for named in renames.stored(asset):
-            rows = connection.execute(close_query(connection.dialect, account, some, named)).all()
+            rows = fetched(connection, close_query(connection.dialect, account, some, named))
             found |= _points_by_start(asset, rows, several=len(named.names) > 1)
         for period in some:
             yield AssetClose(period=period, point=found.get(period.start_s))
@@ -76,7 +75,7 @@ def total_points(
     connection: Connection, account: Account, *, from_s: int | None = None, to_s: int | None = None
 ) -> Iterator[TotalPoint]:
     """The value of the account at each snapshot, from_s <= due_at < to_s, oldest first."""
-    wanted = _totals().where(*stored(account), _between(from_s, to_s)).order_by(tick.c.due_at)
+    wanted = _totals(connection.dialect).where(*stored(account), _between(from_s, to_s)).order_by(tick.c.due_at)
     return map(_total, streamed(connection, wanted))
 
 
@@ -84,8 +83,9 @@ def total_closes(connection: Connection, account: Account, periods: Iterable[Per
     """The value of the account at the last snapshot of each period. One key seek for each."""
     for some in batches(periods):
         spans = asked_periods(connection.dialect, some)
-        wanted = _totals().add_columns(spans.c.start_at).select_from(_last_ticks(spans, account))
-        found = {row.start_at: _total(row) for row in connection.execute(wanted) if row.due_at is not None}
+        wanted = _totals(connection.dialect).add_columns(plain(spans.c.start_at, connection.dialect))
+        rows = fetched(connection, wanted.select_from(_last_ticks(spans, account)))
+        found = {row[-1]: _total(row) for row in rows if row[0] is not None}
         for period in some:
             yield TotalClose(period=period, point=found.get(period.start_s))
 
@@ -171,28 +171,33 @@ def _points_by_start(asset: str, rows: Iterable[Sequence[Any]], *, several: bool
 
 def _points(asset: str, rows: Iterable[Sequence[Any]], *, several: bool) -> Iterator[AssetPoint]:
     """A point for each tick; with several names a tick may have as many rows."""
-    if several:
-        for _, of_tick in groupby(rows, key=itemgetter(0)):
-            points = [_point(asset, row) for row in of_tick]
-            yield replace(points[0], balance=together([point.balance for point in points]))
-    else:
-        for row in rows:
-            yield _point(asset, row)
+    points = _point_of_each(asset, rows)
+    return map(_as_one, groupby(points, key=attrgetter("due_at"))) if several else points
 
 
-def _point(asset: str, row: Sequence[Any]) -> AssetPoint:
-    due_at, received_at_ms, valued, *amounts = row[:9]
-    there = amounts[0] is not None
-    balance = held((asset, *amounts)) if there else Balance.zero(asset, btc_requested=bool(valued))
-    return AssetPoint(due_at=due_at, received_at_ms=received_at_ms, balance=balance)
+def _point_of_each(asset: str, rows: Iterable[Sequence[Any]]) -> Iterator[AssetPoint]:
+    nothing = [Balance.zero(asset, btc_requested=valued) for valued in (False, True)]
+    for due_at, received_at_ms, valued, free, locked, frozen, withdrawing, ipoable, btc_valuation, *_ in rows:
+        there = free is not None
+        amounts = (asset, free, locked, frozen, withdrawing, ipoable, btc_valuation)
+        balance = held(amounts) if there else nothing[bool(valued)]
+        yield AssetPoint(due_at=due_at, received_at_ms=received_at_ms, balance=balance)
 
 
-def _totals() -> Select[Any]:
-    return select(tick.c.due_at, tick.c.received_at, tick.c.btc_total, tick.c.unpriced)
+def _as_one(of_tick: tuple[int, Iterable[AssetPoint]]) -> AssetPoint:
+    points = list(of_tick[1])
+    return replace(points[0], balance=together([point.balance for point in points]))
 
 
-def _total(row: Row[Any]) -> TotalPoint:
-    return TotalPoint(due_at=row.due_at, received_at_ms=row.received_at, btc_total=row.btc_total, unpriced=row.unpriced)
+def _totals(dialect: Dialect) -> Select[Any]:
+    columns = (tick.c.due_at, tick.c.received_at, tick.c.btc_total, tick.c.unpriced)
+    return select(*(plain(column, dialect) for column in columns))
+
+
+def _total(row: Sequence[Any]) -> TotalPoint:
+    due_at, received_at_ms, total, unpriced, *_ = row
+    btc_total = None if total is None else exact(total)
+    return TotalPoint(due_at=due_at, received_at_ms=received_at_ms, btc_total=btc_total, unpriced=unpriced)
 
 
 def _between(from_s: int | None, to_s: int | None) -> ColumnElement[bool]:
