@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.domain.periods import Every, first_moment, local, periods
+from collector.domain.periods import Every, first_moment, local, periods, slices
 
 ZONES = (
     "UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe",
@@ -97,3 +97,14 @@ def test_months_and_weeks_cross_years() -> None:
     start, end = instant("2024-12-30T00:00:00Z"), instant("2025-01-07T00:00:00Z")
     assert [p.name for p in periods(Every.MONTH, start, end, UTC)] == ["2024-12", "2025-01"]
     assert [p.name for p in periods(Every.WEEK, start, end, UTC)] == ["2025-W01", "2025-W02"]
+
+
+@pytest.mark.parametrize(
+    ("count", "least_s", "starts"),
+    [(3, 1, [0, 34, 68]), (100, 30, [0, 30, 60, 90]), (2, 30, [0, 50]), (1000, 1, [*range(100)]), (5, 500, [0])],
+)
+def test_slices_are_no_shorter_than_asked_for(count: int, least_s: int, starts: list[int]) -> None:
+    """A picture may have more columns than there are snapshots: columns without one would look like gaps."""
+    cells = slices(0, 100, count, least_s=least_s)
+    assert [cell.start_s for cell in cells] == starts
+    assert [cell.end_s for cell in cells] == [*starts[1:], 100]

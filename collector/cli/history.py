@@ -137,7 +137,9 @@ def _draw(question: Question) -> None:
     newest = _newest(question)
     size = shutil.get_terminal_size()
     spans = _periods(question, _from_its_start(question), newest)
-    cells = spans if question.every else slices(spans[0].start_s, spans[-1].end_s, size.columns)
+    first_s, end_s = spans[0].start_s, spans[-1].end_s
+    least_s = _longest_interval(question, first_s, end_s)
+    cells = spans if question.every else slices(first_s, end_s, size.columns, least_s=least_s)
     field = (question.fields or ("total",))[0]
     series = [
         (row.period.start_s, None if row.point is None else getattr(row.point.balance, field))
@@ -150,6 +152,20 @@ def _draw(question: Question) -> None:
         series, title=title, width=size.columns, height=min(size.lines - 2, CHART_HEIGHT), zone=question.frame.zone
     )
     say_picture(picture)
+
+
+def _longest_interval(question: Question, from_s: int, to_s: int) -> int:
+    """The longest at which anything was due then: a shorter part of a picture may lack a tick, which is no gap."""
+    from collector.storage.accounts import schedule_of
+
+    longest = 1
+    for one in question.accounts:
+        ends_s = to_s
+        for entry in reversed(schedule_of(question.connection, one.id)):
+            if entry.interval_s is not None and entry.from_at < to_s and ends_s > from_s:
+                longest = max(longest, entry.interval_s)
+            ends_s = entry.from_at
+    return longest
 
 
 def _newest(question: Question) -> list[StoredSnapshot]:
@@ -189,6 +205,7 @@ def _rows(question: Question, span: Span, newest: Sequence[StoredSnapshot]) -> I
         yield from _by_period(question, _periods(question, span, newest))
         return
     for one in question.accounts:
+        name = (one.name,)
         for point in asset_points(
             question.connection,
             one,
@@ -197,7 +214,7 @@ def _rows(question: Question, span: Span, newest: Sequence[StoredSnapshot]) -> I
             to_s=span.to_s,
             renames=question.frame.renames,
         ):
-            yield HistoryRow(accounts=(one.name,), point=point)
+            yield HistoryRow(accounts=name, point=point)
 
 
 def _periods(question: Question, span: Span, newest: Sequence[StoredSnapshot]) -> list[Period]:

@@ -53,9 +53,9 @@ def periods(every: Every, from_s: int, to_s: int, zone: tzinfo) -> Iterator[Peri
             yield Period(name=period.name, start_s=start_s, end_s=end_s)
 
 
-def slices(from_s: int, to_s: int, count: int) -> list[Period]:
-    """from_s <= t < to_s in at most so many parts of equal length, for a picture."""
-    length = max(1, -(-(to_s - from_s) // count))
+def slices(from_s: int, to_s: int, count: int, *, least_s: int = 1) -> list[Period]:
+    """from_s <= t < to_s in at most so many parts of equal length, of `least_s` at least, for a picture."""
+    length = max(least_s, -(-(to_s - from_s) // count))
     return [Period(name="", start_s=at, end_s=min(at + length, to_s)) for at in range(from_s, to_s, length)]
 
 
