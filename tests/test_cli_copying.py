@@ -84,6 +84,10 @@ def test_backups_that_can_not_be_made_or_used_are_told(url: str, tmp_path: Path,
     for command in ("backup", "restore"):
         done = cli("db", command, str(tmp_path / long))
         assert (done.code, done.err) == (6, f"collector: can't look at {tmp_path / long}: File name too long\n")
+    (tmp_path / "\udcff").write_text("a name of another encoding")
+    done = cli("db", "restore", str(tmp_path / "\udcff"))
+    assert done.code == 2
+    assert done.err.endswith("\\udcff' is no UTF-8 text, which a database's name has to be: rename it\n")
     done = cli("db", "copy", url, str(tmp_path / long))
     assert (done.code, done.err.count("\n")) == (6, 1)
     assert "File name too long" in done.err

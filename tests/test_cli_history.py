@@ -133,6 +133,7 @@ def test_a_price_is_that_of_the_very_tick_or_blank(url: str, cli: CommandLine) -
     ]
     done = cli("total", "--in", "DOGE")
     assert (done.code, done.err) == (3, "collector: there is no price of BTC in 'DOGE': there are USDT\n")
+    assert cli("total", "--in", "\udcff").err == "collector: there is no price of BTC in '\\udcff': there are USDT\n"
     assert json.loads(cli("total", "--as-of", "2026-03-29", "--json").out)["rows"][0]["btc_total"] == "1.66000101"
 
 

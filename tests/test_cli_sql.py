@@ -154,6 +154,28 @@ def test_the_query_may_come_from_stdin(cli: CommandLine, monkeypatch: pytest.Mon
     assert cli("sql", "-").out == "seven\n7\n"
 
 
+NOTHING = 'there is no query: say one, as in `collector sql "SELECT * FROM latest_balance"`'
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (b"SELECT '\xff'", "the query is not UTF-8 text"),
+        (b"SELECT 1\0 AS one", "the query holds a NUL character"),
+        (b" \n", NOTHING),
+    ],
+)
+def test_what_is_no_text_is_no_query(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, given: bytes, said: str
+) -> None:
+    """A file of another encoding is a mistake, and neither engine may run the part of it that it understands."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given), encoding="utf-8"))
+    done = cli("sql", "-")
+    assert (done.code, done.out, done.err) == (2, "", f"collector: {said}\n")
+    as_argument = cli("sql", given.decode("utf-8", "surrogateescape"))
+    assert (as_argument.code, as_argument.err) == (2, f"collector: {said}\n")
+
+
 def test_decimal_sum_takes_nothing_that_was_rounded(cli: CommandLine, engine_name: str) -> None:
     """A sum of doubles would only look exact."""
     done = cli("sql", "SELECT decimal_sum(free_num) AS total FROM latest_balance")

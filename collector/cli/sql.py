@@ -46,12 +46,24 @@ def sql(app: App, query: str, timeout: float, limit: int) -> None:
     from collector.storage.query import ask
 
     settings = app.settings(accounts=False)
-    answer = ask(settings.database, sys.stdin.read() if query == "-" else query, timeout_s=timeout, limit=limit)
+    answer = ask(settings.database, _text(query), timeout_s=timeout, limit=limit)
     report = query_report(answer.columns, answer.rows, cut=answer.cut, limit=limit)
     chosen = chosen_format()
     if chosen in {"json", "ndjson"}:
         _refuse_twins(answer.columns)
     emit(_in_lines(report) if chosen == "tsv" else report)
+
+
+def _text(query: str) -> str:
+    """The query, from stdin if need be. Raises UsageError for what no database takes as text."""
+    try:
+        text = sys.stdin.read() if query == "-" else query
+        text.encode()
+    except UnicodeError:
+        raise UsageError("the query is not UTF-8 text") from None
+    if "\0" in text:  # where PostgreSQL's library would stop reading
+        raise UsageError("the query holds a NUL character")
+    return text
 
 
 def _refuse_twins(columns: tuple[str, ...]) -> None:

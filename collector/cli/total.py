@@ -90,7 +90,9 @@ def total(
 def _check_quote(question: Question) -> None:
     from collector.storage.prices import has_prices, newest_quotes
 
-    if question.quote is not None and not has_prices(question.connection, question.quote):
+    if question.quote is None:
+        return
+    if not question.quote.isascii() or not has_prices(question.connection, question.quote):
         known = newest_quotes(question.connection)
         hint = f"there are {', '.join(known)}" if known else "no price was ever collected"
         raise NoDataError(f"there is no price of BTC in {question.quote!r}: {hint}")

@@ -23,6 +23,7 @@ STEPS = 2_000
 ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 CANCELLED = "57014"
 WRITES = {"25006", "0A000", "42501"}
+NOTHING = 'there is no query: say one, as in `collector sql "SELECT * FROM latest_balance"`'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ def ask(url: str, query: str, *, timeout_s: float, limit: int) -> Answer:
     Instants of PostgreSQL are in UTC. On SQLite there are the aggregate `decimal_sum` and the collation `decimal`.
     Raises UsageError for a query that can't be run, would write or takes too long; DatabaseError.
     """
+    if not query.strip():
+        raise UsageError(NOTHING)
     with reading(url) as connection:
         driver = connection.connection.driver_connection
         assert driver is not None  # noqa: S101 - it is connected
@@ -77,7 +80,7 @@ def _postgresql(connection: Connection, driver: Any, query: str, timeout_s: floa
 
 def _answer(cursor: Any, limit: int) -> Answer:
     if cursor.description is None:
-        raise UsageError('there is no query: say one, as in `collector sql "SELECT * FROM latest_balance"`')
+        raise UsageError(NOTHING)
     columns = tuple(column[0] for column in cursor.description)
     rows = tuple(cursor.fetchmany(limit + 1))
     return Answer(columns=columns, rows=rows[:limit], cut=len(rows) > limit)

@@ -41,6 +41,10 @@ def back_up_server(url: str, target: Path, *, show: Show) -> None:
 
 
 def _url(path: Path) -> str:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{str(path)!a} is no UTF-8 text, which a database's name has to be: rename it") from None
     return file_url(path).render_as_string(hide_password=False)
 
 
