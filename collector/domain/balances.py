@@ -13,6 +13,7 @@ AMOUNT_FIELDS = ("free", "locked", "frozen", "withdrawing", "ipoable")
 
 # The default context rounds sums to 28 digits. Amounts have up to 40; a sum of a million of them needs seven more.
 EXACT = Context(prec=120)
+_add, _written = EXACT.add, EXACT.to_sci_string
 
 
 # Frozen dataclasses take ten times as long to make, and a history makes one for each point.
@@ -36,7 +37,7 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def total(self) -> Decimal:
         """free + locked + frozen + withdrawing, assuming that they are disjoint (unverified); ipoable stays apart."""
-        return exact_sum((self.free, self.locked, self.frozen, self.withdrawing))
+        return _add(_add(_add(self.free, self.locked), self.frozen), self.withdrawing)
 
     @property
     def is_zero(self) -> bool:
@@ -91,7 +92,7 @@ def snapshot_of(
 def plain(amount: Decimal) -> str:
     """Plain notation with all digits as sent; str() would print Decimal("0.00000000") as 0E-8."""
     # What needs no exponent is the same in both notations, and format() takes three times as long.
-    text = EXACT.to_sci_string(amount)
+    text = _written(amount)
     return format(amount, "f") if "E" in text else text
 
 
@@ -99,7 +100,7 @@ def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
     """Sum without rounding; an empty sum is Decimal("0")."""
     total = Decimal(0)
     for amount in amounts:
-        total = EXACT.add(total, amount)
+        total = _add(total, amount)
     return total
 
 

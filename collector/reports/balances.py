@@ -13,16 +13,22 @@ from collector.reports.values import Cell, Column, Kind
 Row = TypeVar("Row")
 
 
-def amount_columns(balance_of: Callable[[Row], Balance], fields: Sequence[str] = FIELDS) -> tuple[Column[Row], ...]:
-    """A column for each field, exact and in plain notation; empty where Binance was not asked for the valuation."""
+def amount_columns(
+    balance_of: Callable[[Row], Balance | None], fields: Sequence[str] = FIELDS
+) -> tuple[Column[Row], ...]:
+    """A column for each field, exact and in plain notation; empty where Binance was not asked for the valuation.
+
+    All of them are empty where there is no balance.
+    """
     return tuple(Column(name=name, kind=Kind.AMOUNT, cell=_amount(balance_of, name)) for name in fields)
 
 
-def _amount(balance_of: Callable[[Row], Balance], name: str) -> Callable[[Row], Cell]:
+def _amount(balance_of: Callable[[Row], Balance | None], name: str) -> Callable[[Row], Cell]:
     amount_of = attrgetter(name)
 
     def cell(row: Row) -> Cell:
-        amount = amount_of(balance_of(row))
+        balance = balance_of(row)
+        amount = None if balance is None else amount_of(balance)
         return None if amount is None else plain(amount)
 
     return cell

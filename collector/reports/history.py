@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from collector.domain.balances import Balance
 from collector.domain.periods import Period
@@ -15,8 +17,7 @@ from collector.reports.instants import rfc3339, rfc3339_ms
 from collector.reports.values import Basis, Cell, Column, Kind, Report
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryRow:
+class HistoryRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One asset at a snapshot, or at the last one of a period; `point` is None where nothing is known of it.
 
     `accounts` are those it is the sum of, `missing` those without which there is none.
@@ -77,12 +78,9 @@ def _columns(about_what: HistoryOf) -> tuple[Column[HistoryRow], ...]:
     )
     return (
         *(period if about_what.every else ()),
-        Column(name="due_at", kind=Kind.INSTANT, cell=_of_point(lambda point: rfc3339(point.due_at))),
-        Column(name="captured_at", kind=Kind.INSTANT, cell=_of_point(lambda point: rfc3339_ms(point.received_at_ms))),
-        *(
-            Column(name=column.name, kind=column.kind, cell=_of_point(column.cell))
-            for column in amount_columns(_balance, about_what.fields)
-        ),
+        Column(name="due_at", kind=Kind.INSTANT, cell=_due_at),
+        Column(name="captured_at", kind=Kind.INSTANT, cell=_captured_at),
+        *amount_columns(_balance, about_what.fields),
         *(missing if about_what.as_sum else ()),
     )
 
@@ -96,9 +94,13 @@ def _account(row: HistoryRow) -> Cell:
     return row.accounts[0] if len(row.accounts) == 1 else row.accounts
 
 
-def _of_point(cell: Callable[[AssetPoint], Cell]) -> Callable[[HistoryRow], Cell]:
-    return lambda row: None if row.point is None else cell(row.point)
+def _due_at(row: HistoryRow) -> Cell:
+    return None if row.point is None else rfc3339(row.point.due_at)
 
 
-def _balance(point: AssetPoint) -> Balance:
-    return point.balance
+def _captured_at(row: HistoryRow) -> Cell:
+    return None if row.point is None else rfc3339_ms(row.point.received_at_ms)
+
+
+def _balance(row: HistoryRow) -> Balance | None:
+    return None if row.point is None else row.point.balance

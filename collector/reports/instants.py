@@ -12,8 +12,18 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 def rfc3339(instant_s: int) -> str:
     """Epoch seconds as RFC 3339 in UTC, like 2026-03-31T12:05:00Z."""
+    return f"{_to_the_second(instant_s)}Z"
+
+
+def _to_the_second(instant_s: int) -> str:
     days, second = divmod(instant_s, 86_400)
-    return f"{_day(days)}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
+    return f"{_day(days)}T{_minute(second // 60)}:{second % 60:02}"
+
+
+@lru_cache(maxsize=1440)
+def _minute(minute: int) -> str:
+    """What a clock shows so many minutes after midnight."""
+    return f"{minute // 60:02}:{minute % 60:02}"
 
 
 @lru_cache(maxsize=1024)
@@ -24,7 +34,8 @@ def _day(days: int) -> str:
 
 def rfc3339_ms(instant_ms: int) -> str:
     """Epoch milliseconds as RFC 3339 in UTC, like 2026-03-31T12:05:00.123Z."""
-    return f"{rfc3339(instant_ms // 1000)[:-1]}.{instant_ms % 1000:03}Z"
+    second, milli = divmod(instant_ms, 1000)
+    return f"{_to_the_second(second)}.{milli:03}Z"
 
 
 def duration(seconds: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from collector.reports.bases import basis_object
@@ -21,7 +21,7 @@ def tsv_lines(report: Report[Any]) -> Iterator[str]:
     yield "\t".join(c.name for c in report.standalone) + "\n"
     cells = [c.cell for c in report.standalone]
     for row in report.rows:
-        yield "\t".join([text(cell(row)) for cell in cells]) + "\n"
+        yield "\t".join(_texts(cells, row)) + "\n"
 
 
 def csv_lines(report: Report[Any]) -> Iterator[str]:
@@ -30,9 +30,15 @@ def csv_lines(report: Report[Any]) -> Iterator[str]:
     writer = csv.writer(line)
     writer.writerow([c.name for c in report.standalone])
     yield line.written
+    cells = [_guarded(c.cell) if c.kind is Kind.TEXT else c.cell for c in report.standalone]
     for row in report.rows:
-        writer.writerow([_guarded(c, row) for c in report.standalone])
+        writer.writerow(_texts(cells, row))
         yield line.written
+
+
+def _texts(cells: Iterable[Callable[[Any], Cell]], row: object) -> list[str]:
+    # Nearly all of them are text already.
+    return [said if isinstance(said := cell(row), str) else text(said) for cell in cells]
 
 
 class _Line:
@@ -44,15 +50,18 @@ class _Line:
         self.written = line
 
 
-def _guarded(column: Column[Any], row: object) -> str:
-    cell = text(column.cell(row))
-    return f"'{cell}" if column.kind is Kind.TEXT and cell.startswith(FORMULA) else cell
+def _guarded(cell: Callable[[Any], Cell]) -> Callable[[Any], Cell]:
+    def guarded(row: object) -> Cell:
+        said = text(cell(row))
+        return f"'{said}" if said.startswith(FORMULA) else said
+
+    return guarded
 
 
 def ndjson_lines(report: Report[Any]) -> Iterator[str]:
     """One JSON object for each row, with the labels of the report."""
-    for row in report.rows:
-        yield _json(_object(report.standalone, row)) + "\n"
+    for each in _objects(report.standalone, report.rows):
+        yield _json(each) + "\n"
 
 
 def json_lines(report: Report[Any]) -> Iterator[str]:
@@ -62,7 +71,7 @@ def json_lines(report: Report[Any]) -> Iterator[str]:
         yield f"  {_json(name)}: {_json(value)},\n"
     yield '  "gaps": ' + "".join(_array(gap_object(gap) for gap in report.gaps)) + ",\n"
     yield '  "rows": '
-    yield from _array(_object(report.columns, row) for row in report.rows)
+    yield from _array(_objects(report.columns, report.rows))
     yield "\n}\n"
 
 
@@ -80,12 +89,16 @@ def _array(objects: Iterable[dict[str, Cell]]) -> Iterator[str]:
     yield "[]" if before == "[\n" else "\n  ]"
 
 
-def _object(columns: Sequence[Column[Any]], row: object) -> dict[str, Cell]:
-    return {c.name: c.cell(row) for c in columns}
+def _objects(columns: Iterable[Column[Any]], rows: Iterable[object]) -> Iterator[dict[str, Cell]]:
+    cells = [(c.name, c.cell) for c in columns]
+    return ({name: cell(row) for name, cell in cells} for row in rows)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 READERS: Mapping[str, Callable[[Report[Any]], Iterator[str]]] = {

@@ -87,7 +87,7 @@ class Report(Generic[Row]):
 
 def text(cell: Cell) -> str:
     """A cell as TSV, CSV and tables write it; nothing for None."""
-    if isinstance(cell, str):  # nearly all of them
+    if isinstance(cell, str):
         return cell
     if cell is None:
         return ""
