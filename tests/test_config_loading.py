@@ -650,6 +650,7 @@ def test_plain_http_to_another_host_needs_a_word_and_is_warned_of(files: Files) 
         ("", {}, (), ("none", "default")),
         ("prices = []", {}, (), None),
         ("prices = ['USDT', 'EUR']", {}, ("USDT", "EUR"), None),
+        ("prices = ['USDT']", {"COLLECTOR_PRICES": "none"}, (), ("none", "COLLECTOR_PRICES")),
         ("prices = ['USDT']", {"COLLECTOR_PRICES": "EUR , TRY"}, ("EUR", "TRY"), ("EUR, TRY", "COLLECTOR_PRICES")),
     ],
 )

@@ -51,6 +51,21 @@ def test_up_to_ten_accounts_each_have_their_line(caplog: pytest.LogCaptureFixtur
     assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "WARNING"]
 
 
+@pytest.mark.parametrize("reason", [MissReason.PAUSED, MissReason.ACCOUNT_STOPPED])
+def test_what_was_said_before_is_no_warning_at_each_tick(caplog: pytest.LogCaptureFixture, reason: MissReason) -> None:
+    """An account that is stopped over a holiday would fill the log with 86,400 warnings a day, and hide the others."""
+    caplog.set_level(logging.INFO)
+    known = replace(MISSED, reason=reason)
+    TickLog(1)(known)
+    many = TickLog(11)
+    for number in range(11):
+        many(known if number < 4 else STORED)
+    assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
+        ("INFO", f"main 2023-11-14T22:10:00Z missed ({reason})"),
+        ("INFO", f"tick 2023-11-14T22:10:00Z: 7 stored, 4 missed ({reason})"),
+    ]
+
+
 def test_more_accounts_share_one_line_a_tick(caplog: pytest.LogCaptureFixture) -> None:
     """Two thousand lines a minute are read by nobody; the details are there for who asks for them."""
     caplog.set_level(logging.INFO)

@@ -199,6 +199,8 @@ def _from_text(text: str, kind: type) -> object:
         return text
     if kind is list and text.lstrip().startswith("["):
         raise ValueError(f"must be separated by commas, without brackets, like USDT,EUR; it is {text!r}")
+    if kind is list and text.strip().lower() == "none":  # as it is shown
+        return []
     if kind is list:
         return [part.strip() for part in text.split(",")]
     raise ValueError(f"must be {_TYPES[kind]}; it is {text!r}")

@@ -7,11 +7,16 @@ import threading
 from collections import Counter
 from datetime import UTC, datetime
 
-from collector.domain.ticks import Outcome, TickOutcome
+from collector.domain.ticks import MissReason, Outcome, TickOutcome
 
 log = logging.getLogger("collector.tick")
 
 ACCOUNTS_WITH_LINES = 10
+SAID_BEFORE = (MissReason.PAUSED, MissReason.ACCOUNT_STOPPED)
+"""Whoever paused the account knows, and that it is stopped was an error in the log: not a warning at each tick."""
+
+
+QUIET = {"stored", *(f"missed ({reason})" for reason in SAID_BEFORE)}
 
 
 class TickLog:
@@ -35,7 +40,7 @@ class TickLog:
             if done:
                 del self._counts[outcome.due_at]
         if done:
-            level = logging.INFO if set(counts) == {"stored"} else logging.WARNING
+            level = logging.INFO if set(counts) <= QUIET else logging.WARNING
             log.log(level, "tick %s: %s", _instant(outcome.due_at), summary_of(counts))
 
 
@@ -65,7 +70,7 @@ def _word(outcome: TickOutcome) -> str:
 
 
 def _level(outcome: TickOutcome) -> int:
-    return logging.INFO if outcome.outcome is Outcome.STORED else logging.WARNING
+    return logging.INFO if _word(outcome) in QUIET else logging.WARNING
 
 
 def _instant(due_at: int) -> str:
