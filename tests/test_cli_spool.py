@@ -163,6 +163,15 @@ def test_what_is_not_there_ends_with_3(alone: CommandLine, fill: Fill, words: tu
     assert sentence in done.err
 
 
+@pytest.mark.parametrize("number", ["0", "9223372036854775808", "one"])
+def test_what_can_be_no_number_of_an_entry_ends_with_2(alone: CommandLine, fill: Fill, number: str) -> None:
+    """SQLite counts from 1 and as far as 64 bits go; beyond that was a traceback."""
+    fill(REPLY)
+    done = alone("spool", "show", number)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert done.err.startswith("collector: invalid value for 'ID': ")
+
+
 def test_nothing_is_shown_of_a_spool_that_is_not_there(alone: CommandLine) -> None:
     """Nor is it made."""
     assert alone("spool", "show", "1").code == 3

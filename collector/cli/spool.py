@@ -37,7 +37,7 @@ def list_(app: App) -> None:
 
 
 @spool.command()
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=click.IntRange(1, 2**63 - 1))
 @click.option("--quarantine", is_flag=True, help="The entry of this number in quarantine, not in the queue.")
 @click.option("--body", is_flag=True, help="The reply itself, byte for byte, and nothing else.")
 @database_option
