@@ -1,8 +1,11 @@
 """The file that `config init` writes is complete, and works once its account is filled in."""
 
+import errno
+import os
 import re
 import tomllib
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -60,6 +63,31 @@ def test_a_file_is_replaced_only_when_told(tmp_path: Path) -> None:
     write_template(path, replace=True)
     assert path.read_text() == template()
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_disk_that_is_full_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, replace: bool) -> None:
+    """Neither do the keys in the old file vanish, nor does an empty one stand in the way of the next attempt."""
+    path = tmp_path / "c.toml"
+    if replace:
+        path.write_text("mine")
+
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fchmod", full)
+    with pytest.raises(ConfigError, match=r"c\.toml can't be written: No space left on device"):
+        write_template(path, replace=replace)
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == ({"c.toml": "mine"} if replace else {})
+
+
+def test_a_link_to_the_file_is_followed(tmp_path: Path) -> None:
+    """Where it leads was somebody's choice."""
+    (tmp_path / "real.toml").write_text("mine")
+    (tmp_path / "c.toml").symlink_to("real.toml")
+    write_template(tmp_path / "c.toml", replace=True)
+    assert (tmp_path / "real.toml").read_text() == template()
+    assert (tmp_path / "c.toml").is_symlink()
 
 
 def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:

@@ -37,14 +37,33 @@ def write_template(path: Path, *, replace: bool) -> None:
     """
     try:
         _make_folders(path.parent)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if replace else os.O_EXCL), 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(descriptor, 0o600)
-            file.write(template())
+        if replace:
+            _replace(path.resolve())
+        else:
+            _write(path)
     except FileExistsError as e:
         raise UsageError(f"{e.filename} is there already: edit it, or replace it with --force") from e
     except OSError as e:
         raise ConfigError(f"the configuration file {path} can't be written: {e.strerror}") from e
+
+
+def _replace(path: Path) -> None:
+    """A file beside it takes its name once it is whole: a full disk must not cost the keys in the old one."""
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    _write(new)
+    new.replace(path)
+
+
+def _write(path: Path) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(descriptor, 0o600)
+            file.write(template())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _make_folders(folder: Path) -> None:
