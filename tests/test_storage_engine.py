@@ -112,6 +112,18 @@ def test_a_database_without_tables_is_told_with_what_makes_them(empty_database_u
     assert str(caught.value).endswith(f" has no tables yet: {by}'collector db upgrade' makes them")
 
 
+def test_a_folder_in_which_sqlite_cannot_keep_its_log_is_told_as_that() -> None:
+    """Who may read a file of somebody else is told of a readonly database that it attempts to write; root never is."""
+    error = sqlite3.OperationalError("attempt to write a readonly database")
+    error.sqlite_errorcode = sqlite3.SQLITE_READONLY_DIRECTORY
+    with pytest.raises(DatabaseError) as caught, database_errors("sqlite:////var/lib/c.db"):
+        raise error
+    assert str(caught.value) == (
+        "database /var/lib/c.db: SQLite keeps its log beside it, also for reading, in a folder that may not be written "
+        "to: run this as the owner of the file"
+    )
+
+
 def test_another_programs_file_is_not_said_to_lack_tables(tmp_path: Path) -> None:
     """The command that makes tables would refuse it a moment later."""
     with closing(sqlite3.connect(tmp_path / "theirs.db")) as theirs:

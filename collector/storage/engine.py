@@ -20,7 +20,7 @@ from collector.errors import (
     SchemaVersionError,
     UnstorableError,
 )
-from collector.storage.failures import is_damage, is_transient
+from collector.storage.failures import is_damage, is_transient, needs_folder
 from collector.storage.files import is_there
 from collector.storage.postgresql import connect_arguments, hosts
 from collector.storage.schema import REVISIONS
@@ -162,6 +162,11 @@ def database_errors(url: str | URL) -> Iterator[None]:
 
 def _failure(url: str | URL, error: BaseException | None) -> DatabaseError:
     said = f"{describe(url)}: {_first_line(error)}"
+    if needs_folder(error):
+        return DatabaseError(
+            f"{describe(url)}: SQLite keeps its log beside it, also for reading, in a folder that may not be written "
+            "to: run this as the owner of the file"
+        )
     if is_damage(error):
         return DamagedError(said)
     return DatabaseError(said, transient=is_transient(error))

@@ -25,6 +25,11 @@ def is_damage(error: BaseException | None) -> bool:
     return _primary_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
+def needs_folder(error: BaseException | None) -> bool:
+    """True when SQLite can't make its log beside the file, which it needs for reading as well."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_DIRECTORY
+
+
 def _primary_code(error: BaseException | None) -> int | None:
     # The upper bytes of an extended code tell details, such as SQLITE_CORRUPT_INDEX.
     code = getattr(error, "sqlite_errorcode", None)
