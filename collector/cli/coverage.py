@@ -70,12 +70,12 @@ def coverage(app: App, names: tuple[str, ...], by: str, fail_under: str | None) 
     with frame.reading() as connection:
         accounts = named_accounts(connection, names)
         now_s = database_now(connection)
-        rows = [
-            row
-            for one in accounts
-            for row in period_coverage(connection, one, _periods(connection, frame, one, span, by, now_s), now_s=now_s)
-        ]
-        crossed = [gap for one in accounts for gap in gaps_of(connection, one, from_s=span.from_s, to_s=span.to_s)]
+        rows, crossed = [], []
+        for one in accounts:
+            spans = _periods(connection, frame, one, span, by, now_s)
+            found = gaps_of(connection, one, from_s=span.from_s, to_s=span.to_s)
+            rows += period_coverage(connection, one, spans, now_s=now_s, known_gaps=found)
+            crossed += found
         bases = _bases(connection, frame, accounts)
     if not any(row.counts.due for row in rows):
         raise NoDataError("no tick was due in this time: see `collector status`")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -176,8 +176,9 @@ def _by_snapshot(question: Question) -> Iterator[TotalRow]:
     from collector.storage.series import total_points
 
     for one in question.accounts:
+        name = (one.name,)
         points = total_points(question.connection, one, from_s=question.span.from_s, to_s=question.span.to_s)
-        yield from _priced(question, (TotalRow(accounts=(one.name,), point=point) for point in points))
+        yield from _priced(question, (TotalRow(accounts=name, point=point) for point in points))
 
 
 def _closes(question: Question, account: Account, spans: Sequence[Period]) -> Iterator[TotalRow]:
@@ -189,6 +190,8 @@ def _closes(question: Question, account: Account, spans: Sequence[Period]) -> It
 
 
 def _by_period(question: Question, newest: Sequence[StoredSnapshot]) -> Iterator[TotalRow]:
+    from msgspec.structs import replace
+
     from collector.reports.total import TotalRow
 
     spans = _periods(question, newest)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+
+import msgspec
 
 from collector.domain.periods import Period
 from collector.domain.records import Coverage, Gap
@@ -16,8 +18,7 @@ LATE_AFTER_S = 120
 """A tick without an answer is missed after this many seconds, or after two intervals when they are shorter."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LostTicks:
+class LostTicks(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Consecutive ticks without a snapshot, first and last inclusive, in epoch seconds."""
 
     start_at: int
@@ -25,8 +26,7 @@ class LostTicks:
     ticks: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeriodCoverage:
+class PeriodCoverage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How the ticks of one period came out, by reason; `longest_gap` is the part of it that lies in the period."""
 
     period: Period
@@ -66,12 +66,12 @@ def due_before(schedule: Sequence[ScheduleEntry], newest_answer: int | None, now
 
 def due_between(schedule: Sequence[ScheduleEntry], from_s: int, to_s: int) -> int:
     """How many ticks were due at from_s <= t < to_s."""
-    return sum(ticks.ticks for ticks in _due_ranges(schedule, from_s, to_s))
+    return sum(count_due(start_s, end_s, interval_s) for start_s, end_s, interval_s in _grids(schedule, from_s, to_s))
 
 
 def cover(ledger: Ledger, periods: Sequence[Period]) -> list[PeriodCoverage]:
     """How each of these periods, which follow each other, came out."""
-    missed: dict[int, Counter[str]] = {p.start_s: Counter() for p in periods}
+    missed: defaultdict[int, Counter[str]] = defaultdict(Counter)
     thinned: Counter[int] = Counter()
     for ticks, reason in ledger.missed:
         for start_s, count in _shares(ticks, periods):
@@ -79,34 +79,37 @@ def cover(ledger: Ledger, periods: Sequence[Period]) -> list[PeriodCoverage]:
     for ticks in ledger.thinned:
         thinned.update(dict(_shares(ticks, periods)))
     longest = _longest(ledger, periods)
-    return [
-        PeriodCoverage(
-            period=p,
-            counts=_counts(ledger, p, failed=_failed(ledger, p), missed=missed[p.start_s], thinned=thinned[p.start_s]),
-            failed_by=_failed(ledger, p),
-            missed_by=dict(missed[p.start_s]),
-            longest_gap=longest.get(p.start_s),
+    found = []
+    for p in periods:
+        failed_by, missed_by = ledger.failed.get(p.start_s, {}), dict(missed.get(p.start_s, {}))
+        counts = _counts(
+            ledger,
+            p,
+            failed=sum(failed_by.values()),
+            missed=sum(missed_by.values()),
+            thinned=thinned.get(p.start_s, 0),
         )
-        for p in periods
-    ]
+        found.append(
+            PeriodCoverage(
+                period=p,
+                counts=counts,
+                failed_by=failed_by,
+                missed_by=missed_by,
+                longest_gap=longest.get(p.start_s),
+            )
+        )
+    return found
 
 
-def _failed(ledger: Ledger, period: Period) -> Mapping[str, int]:
-    return ledger.failed.get(period.start_s, {})
-
-
-def _counts(
-    ledger: Ledger, period: Period, *, failed: Mapping[str, int], missed: Counter[str], thinned: int
-) -> Coverage:
+def _counts(ledger: Ledger, period: Period, *, failed: int, missed: int, thinned: int) -> Coverage:
     due = due_between(ledger.schedule, period.start_s, min(period.end_s, ledger.end_s))
-    lost = sum(failed.values()) + missed.total()
     return Coverage(
         account=ledger.account,
         due=due,
-        stored=due - thinned - lost,
+        stored=due - thinned - failed - missed,
         thinned=thinned,
-        failed=sum(failed.values()),
-        missed=missed.total(),
+        failed=failed,
+        missed=missed,
     )
 
 
@@ -128,12 +131,17 @@ def _part(ledger: Ledger, gap: Gap, period: Period) -> LostTicks | None:
     return _run(ledger.schedule, start_s, end_s)
 
 
-def _due_ranges(schedule: Sequence[ScheduleEntry], from_s: int, to_s: int) -> Iterator[TickRange]:
+def _grids(schedule: Sequence[ScheduleEntry], from_s: int, to_s: int) -> Iterator[tuple[int, int, int]]:
+    """Each part of from_s <= t < to_s with one interval, as its start, end and interval; it may be empty."""
     ends = [*(entry.from_at for entry in schedule[1:]), to_s]
     for entry, end in zip(schedule, ends, strict=False):  # no entry, no end: it only ever had manual snapshots
         if entry.interval_s is not None:
-            part = range_between(max(entry.from_at, from_s), min(end, to_s), entry.interval_s)
-            yield from [part] if part else []
+            yield max(entry.from_at, from_s), min(end, to_s), entry.interval_s
+
+
+def _due_ranges(schedule: Sequence[ScheduleEntry], from_s: int, to_s: int) -> list[TickRange]:
+    found = [range_between(*grid) for grid in _grids(schedule, from_s, to_s)]
+    return [ticks for ticks in found if ticks is not None]
 
 
 def _shares(ticks: TickRange, periods: Sequence[Period]) -> Iterator[tuple[int, int]]:
@@ -172,7 +180,7 @@ def lost_runs(schedule: Sequence[ScheduleEntry], kept: Iterable[TickRange], from
 
 
 def _run(schedule: Sequence[ScheduleEntry], from_s: int, to_s: int) -> LostTicks | None:
-    parts = list(_due_ranges(schedule, from_s, to_s))
+    parts = _due_ranges(schedule, from_s, to_s)
     if not parts:
         return None
     return LostTicks(

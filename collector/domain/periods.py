@@ -49,7 +49,9 @@ def periods(every: Every, from_s: int, to_s: int, zone: tzinfo) -> Iterator[Peri
     found = _hours(from_s, to_s, zone) if every is Every.HOUR else _days(every, local(from_s, zone).date(), to_s, zone)
     for period in found:
         start_s, end_s = max(period.start_s, from_s), min(period.end_s, to_s)
-        if start_s < end_s:
+        if (start_s, end_s) == (period.start_s, period.end_s):
+            yield period
+        elif start_s < end_s:
             yield Period(name=period.name, start_s=start_s, end_s=end_s)
 
 

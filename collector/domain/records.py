@@ -100,8 +100,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     open: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
+class Coverage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How the ticks of one account came out: due = stored + thinned + failed + missed."""
 
     account: str

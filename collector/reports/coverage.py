@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from itertools import groupby
+from operator import attrgetter
 
 from collector.domain.coverage import LostTicks, PeriodCoverage
 from collector.domain.records import Gap
@@ -42,7 +43,7 @@ def coverage_report(
 
 
 def _count(name: str) -> Column[PeriodCoverage]:
-    return Column(name=name, kind=Kind.COUNT, cell=lambda row: int(getattr(row.counts, name)))
+    return Column(name=name, kind=Kind.COUNT, cell=attrgetter(f"counts.{name}"))
 
 
 def _reasons(name: str, of: Callable[[PeriodCoverage], Iterable[tuple[str, int]]]) -> Column[PeriodCoverage]:
@@ -50,7 +51,7 @@ def _reasons(name: str, of: Callable[[PeriodCoverage], Iterable[tuple[str, int]]
 
     def cell(row: PeriodCoverage) -> Cell:
         found = sorted(of(row), key=lambda one: (-one[1], one[0]))
-        return tuple(f"{reason}={ticks}" for reason, ticks in found) or None
+        return tuple([f"{reason}={ticks}" for reason, ticks in found]) or None
 
     return Column(name=name, kind=Kind.WORDS, cell=cell)
 

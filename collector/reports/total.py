@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
+from msgspec.structs import replace
 
 from collector.domain.balances import plain
 from collector.domain.periods import Period
@@ -15,8 +18,7 @@ from collector.reports.instants import rfc3339, rfc3339_ms
 from collector.reports.values import Basis, Cell, Column, Kind, Report
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TotalRow:
+class TotalRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What accounts were worth at a snapshot, or at the last one of a period; `point` is None where it is unknown.
 
     `price` is that of BTC at the same tick, None where there is none. `missing` names accounts without which there is

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, select
 
 from collector.domain.coverage import Ledger, PeriodCoverage, cover, due_before, open_ticks
 from collector.domain.periods import Period
-from collector.domain.records import Account
+from collector.domain.records import Account, Gap
 from collector.domain.ticks import TickRange
 from collector.storage import schema
 from collector.storage.accounts import newest_answer, schedule_of
@@ -37,9 +37,17 @@ def due_span(connection: Connection, account: Account, *, now_s: int) -> tuple[i
 
 
 def period_coverage(
-    connection: Connection, account: Account, periods: Sequence[Period], *, now_s: int
+    connection: Connection,
+    account: Account,
+    periods: Sequence[Period],
+    *,
+    now_s: int,
+    known_gaps: Sequence[Gap] | None = None,
 ) -> list[PeriodCoverage]:
-    """How the ticks of each period, which follow each other, came out; ticks after now_s are not due yet."""
+    """How the ticks of each period, which follow each other, came out; ticks after now_s are not due yet.
+
+    `known_gaps` are all that touch these periods, from whoever has read them.
+    """
     if not periods:
         return []
     first, last = periods[0].start_s, periods[-1].end_s
@@ -53,7 +61,7 @@ def period_coverage(
         missed=[*lost, *open_ticks(entries, newest, end_s)],
         thinned=[_range(row) for row in _ranges(connection, account, thinned, first, last)],
         failed=_failed(connection, account, periods),
-        gaps=gaps(connection, account, from_s=first, to_s=last),
+        gaps=gaps(connection, account, from_s=first, to_s=last) if known_gaps is None else known_gaps,
     )
     return cover(ledger, periods)
 
