@@ -1,20 +1,22 @@
 """Buckets, zeros, blanks and movements of random wallets, against what lists and loops say."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC
+from decimal import Decimal
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects import sqlite
 
-from collector.domain.balances import AMOUNT_FIELDS, Balance, exact_sum
+from collector.domain.balances import AMOUNT_FIELDS, Balance, Snapshot, exact_sum
 from collector.domain.periods import Every, Period, periods
+from collector.domain.records import Account
 from collector.domain.renames import NO_RENAMES, Rename, Renames
 from collector.storage import history, movements, series
 from collector.storage.engine import reading
-from tests.ledgers import T0, ask, recorder, stored
+from tests.ledgers import T0, ask, held, record, recorder, register, snapshot, stored
 from tests.report_values import account
 from tests.wallets import ASSETS, STEP, Event, Wallet, lived, lives
 
@@ -177,6 +179,88 @@ def test_a_renamed_asset_is_read_as_if_it_always_had_its_new_name(
         assert (m.before.total, m.after.total) == (total(m.earlier.due_at), total(m.later.due_at))
     if newest is not None:
         assert exact_sum(b.total for b in newest.balances if b.asset == asset) == total(newest.due_at)
+
+
+def called(what: Iterable[Balance], at: int, renames: Renames) -> dict[str, list[Decimal]]:
+    """Amounts by what reports call an asset, those of one name added up."""
+    found: dict[str, list[Decimal]] = {}
+    for balance in what:
+        so_far = found.setdefault(renames.shown(balance.asset, at), [Decimal(0)] * len(AMOUNT_FIELDS))
+        for place, name in enumerate(AMOUNT_FIELDS):
+            so_far[place] = exact_sum((so_far[place], getattr(balance, name)))
+    return found
+
+
+@quickly
+@given(lives, assets | st.none(), st.integers(min_value=-1, max_value=15))
+def test_movements_of_renamed_assets_are_all_that_differs_under_their_new_names(
+    database_url: str, life: list[Event], asset: str | None, steps: int
+) -> None:
+    """Also where a name begins to mean another asset between two snapshots that say the same."""
+    renames = Renames((
+        Rename(old="LUNA", new="LUNC", on_s=T0 + steps * STEP),
+        Rename(old="ETH", new="BTC", on_s=T0 + 3 * STEP + 1),
+    ))  # fmt: skip
+    one = wallet(database_url, life)
+    none = [Decimal(0)] * len(AMOUNT_FIELDS)
+    expected = []
+    for (earlier, old), (later, new) in itertools.pairwise(one.snapshots):
+        before, after = called(old, earlier, renames), called(new, later, renames)
+        for name in sorted(ASSETS if asset is None else [asset]):
+            was, became = before.get(name, none), after.get(name, none)
+            if was != became:
+                expected.append((name, earlier, later, was, became))
+    with reading(database_url) as connection:
+        found = list(movements.movements(connection, one.account, asset=asset, renames=renames))
+    assert [
+        (m.asset, m.earlier.due_at, m.later.due_at, amounts_of(m.before), amounts_of(m.after)) for m in found
+    ] == expected
+
+
+def told(url: str, *snapshots: Snapshot) -> Account:
+    """An account that brought these, one each step."""
+    with recorder(url) as writer:
+        one = register(writer)
+        for number, what in enumerate(snapshots):
+            record(writer, stored(one, T0 + number * STEP, what, interval_s=STEP))
+    return one
+
+
+def test_what_reports_add_up_moves_as_a_whole_until_the_day_of_the_rename(database_url: str) -> None:
+    """And on that day both names move, though the store says the same before and after."""
+    luna, other = held("LUNA", "1"), held("LUNC", "6")
+    one = told(
+        database_url,
+        snapshot(luna, held("LUNC", "5")),
+        snapshot(luna, other),
+        snapshot(luna, other),
+        snapshot(luna, other),
+    )
+    with reading(database_url) as connection:
+        found = list(movements.movements(connection, one, renames=RENAMED))
+    assert [(m.asset, m.later.due_at - T0, str(m.before.free), str(m.after.free)) for m in found] == [
+        ("LUNC", STEP, "6", "7"),
+        ("LUNA", 3 * STEP, "0", "1"),
+        ("LUNC", 3 * STEP, "7", "6"),
+    ]
+
+
+def test_a_movement_has_the_values_of_both_sides(database_url: str) -> None:
+    """None where no valuation was asked for, zero where the asset is not named; a snapshot of nothing counts too."""
+    one = told(
+        database_url,
+        snapshot(held("BTC", "1", btc_valuation=None), btc_requested=False),
+        snapshot(),
+        snapshot(held("BTC", "1.0", btc_valuation="1.5"), held("ETH", "3", btc_valuation="0.1")),
+        snapshot(held("BTC", "1.00", btc_valuation="1.6"), held("ETH", "3", btc_valuation="0.2")),
+    )
+    with reading(database_url) as connection:
+        found = list(movements.movements(connection, one))
+    assert [(m.asset, m.later.due_at - T0, m.before.btc_valuation, m.after.btc_valuation) for m in found] == [
+        ("BTC", STEP, None, 0),
+        ("BTC", 2 * STEP, 0, Decimal("1.5")),
+        ("ETH", 2 * STEP, 0, Decimal("0.1")),
+    ]
 
 
 def test_one_seek_answers_for_a_period(sqlite_template: Path) -> None:

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 
 from collector.domain.balances import AMOUNT_FIELDS, EXACT, Balance, exact_sum
 from collector.domain.records import Gap
 from collector.domain.valuation import Effects, split
+
+_amounts = attrgetter(*AMOUNT_FIELDS)
 
 
 class ChangeKind(StrEnum):
@@ -127,7 +130,7 @@ class UnderWay:
 
 def moved(before: Balance, after: Balance) -> bool:
     """True when any amount differs; what it is worth does not count."""
-    return any(getattr(before, name) != getattr(after, name) for name in AMOUNT_FIELDS)
+    return _amounts(before) != _amounts(after)
 
 
 def compare(

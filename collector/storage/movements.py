@@ -3,43 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
-from itertools import groupby, pairwise
-from operator import itemgetter
-from typing import Any
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, and_, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
-from collector.domain.balances import AMOUNT_FIELDS, Balance
+from collector.domain.balances import Balance
 from collector.domain.changes import Movement, Taken, moved
 from collector.domain.records import Account, Gap
 from collector.domain.renames import NO_RENAMES, Renames
 from collector.storage import schema
 from collector.storage.ledger import each_gap
 from collector.storage.plain import plain
+from collector.storage.rows import held as balance_from
 from collector.storage.rows import stored, streamed
+from collector.storage.stacked import STACK, stacked, unstacked
 
-tick, balance = schema.tick, schema.balance
+tick = schema.tick
 
 SHOWN_EVERY = 500
 """After how many snapshots it is said how far the reading has come."""
 
-_AMOUNTS = slice(5, 5 + len(AMOUNT_FIELDS))
-"""Where the amounts stand in a row of `_wanted`; the valuation follows."""
+AT_ONCE = 200
+"""How many snapshots are fetched at once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
-    """What a snapshot names, as text: most of it says what the one before said, and never becomes a number.
+class _Held(NamedTuple):
+    """A snapshot and what it names, as `stacked` gives it."""
 
-    `amounts` is of each asset, `values` what it was worth.
-    """
+    due_at: int
+    requested_at_ms: int | None
+    received_at_ms: int
+    valued: int
+    columns: str | None
 
-    taken: Taken
-    valued: bool
-    amounts: Mapping[str, tuple[str, ...]]
-    values: Mapping[str, str | None]
+    @property
+    def taken(self) -> Taken:
+        """When it was."""
+        return Taken(due_at=self.due_at, requested_at_ms=self.requested_at_ms, received_at_ms=self.received_at_ms)
 
 
 def movements(
@@ -64,11 +66,8 @@ def movements(
     conditions += [tick.c.due_at < to_s] if to_s is not None else []
     snapshots = _snapshots(connection, conditions, _names(asset, renames))
     gaps = _Gaps(each_gap(connection, account, from_s=start, to_s=to_s))
-    for number, (earlier, later) in enumerate(pairwise(snapshots)):
-        if seen and number % SHOWN_EVERY == 0:
-            seen(later.taken.due_at)
-        between = gaps.between(earlier.taken.due_at, later.taken.due_at)
-        for before, after in _pairs(earlier, later, renames):
+    for earlier, later, renamed in _neighbours(snapshots, renames, seen):
+        for before, after in _pairs(earlier, later, renames, renamed=renamed):
             if asset in {None, after.asset} and moved(before, after):
                 yield Movement(
                     account=account.name,
@@ -76,7 +75,7 @@ def movements(
                     after=after,
                     earlier=earlier.taken,
                     later=later.taken,
-                    gaps=between,
+                    gaps=gaps.between(earlier.due_at, later.due_at),
                 )
 
 
@@ -93,58 +92,69 @@ def _names(asset: str | None, renames: Renames) -> list[str] | None:
     return None if asset is None else sorted({name for named in renames.stored(asset) for name in named.names})
 
 
-def _wanted(dialect: Dialect, conditions: Sequence[ColumnElement[bool]], names: Sequence[str] | None) -> Select[Any]:
-    joined = and_(balance.c.account_id == tick.c.account_id, balance.c.due_at == tick.c.due_at)
-    joined = joined if names is None else and_(joined, balance.c.asset.in_(names))
-    columns = (tick.c.due_at, tick.c.requested_at, tick.c.received_at, tick.c.btc_requested, balance.c.asset)
-    amounts = (*(balance.c[name] for name in AMOUNT_FIELDS), balance.c.btc_valuation)
-    return (
-        select(*(plain(column, dialect) for column in (*columns, *amounts)))
-        .select_from(tick.outerjoin(balance, joined))
-        .where(*conditions)
-        .order_by(tick.c.due_at, balance.c.asset)
-    )
-
-
 def _snapshots(
     connection: Connection, conditions: Sequence[ColumnElement[bool]], names: Sequence[str] | None
-) -> Iterator[_Held]:
-    rows: Iterator[Row[Any]] = streamed(connection, _wanted(connection.dialect, conditions, names))
-    for _, of_tick in groupby(rows, key=itemgetter(0)):
-        cells: list[Any] = [*of_tick]
-        due_at, requested_at, received_at, valued, asset = cells[0][:5]
-        named = [] if asset is None else cells  # None: a snapshot of nothing
-        amounts = {row[4]: row[_AMOUNTS] for row in named}
-        values = {row[4]: row[-1] for row in named}
-        taken = Taken(due_at=due_at, requested_at_ms=requested_at, received_at_ms=received_at)
-        yield _Held(taken=taken, valued=bool(valued), amounts=amounts, values=values)
+) -> Iterator[Row[Any]]:
+    """Rows with the fields of `_Held`."""
+    dialect = connection.dialect
+    of_tick = (tick.c.due_at, tick.c.requested_at, tick.c.received_at, tick.c.btc_requested)
+    chosen = (*(plain(column, dialect) for column in of_tick), stacked(dialect, names))
+    return streamed(connection, select(*chosen).where(*conditions).order_by(tick.c.due_at), at_once=AT_ONCE)
 
 
-def _pairs(earlier: _Held, later: _Held, renames: Renames) -> Iterator[tuple[Balance, Balance]]:
+def _neighbours(
+    snapshots: Iterable[Row[Any]], renames: Renames, seen: Callable[[int], None] | None
+) -> Iterator[tuple[_Held, _Held, bool]]:
+    """Snapshots that follow each other where amounts differ as text, or (then true) a name began to mean another asset.
+
+    Most of a snapshot says what the one before said: it never becomes a value, let alone a number.
+    """
+    days = [entry.on_s for entry in renames.entries]
+    earlier, before = None, None
+    for number, later in enumerate(snapshots, -1):
+        columns = later[-1]
+        amounts = columns and columns[: columns.rindex(STACK)]  # without what they were worth
+        if earlier is not None:
+            if seen and number % SHOWN_EVERY == 0:
+                seen(later[0])
+            renamed = bool(days) and any(earlier[0] < day <= later[0] for day in days)
+            if amounts != before or renamed:
+                yield _Held._make(earlier), _Held._make(later), renamed
+        earlier, before = later, amounts
+
+
+def _pairs(earlier: _Held, later: _Held, renames: Renames, *, renamed: bool) -> Iterator[tuple[Balance, Balance]]:
     """Each asset that may have moved, before and after, under the names of reports."""
-    old, new = earlier.amounts, later.amounts
-    if old == new and not renames:
-        return
+    old, new = _rows(earlier.columns), _rows(later.columns)
     names = old.keys() | new.keys()
-    if not renames:
-        names = {name for name in names if old.get(name) != new.get(name)}
-    before, after = (_called(held, names, renames) for held in (earlier, later))
+    if not renamed:
+        differing = {name for name in names if old.get(name, ())[:-1] != new.get(name, ())[:-1]}
+        names = _called_alike(names, differing, renames, later.due_at) if renames else differing
+    before, after = _called(old, names, renames, earlier.due_at), _called(new, names, renames, later.due_at)
     for asset in sorted(before.keys() | after.keys()):
         yield (
-            before.get(asset) or Balance.zero(asset, btc_requested=earlier.valued),
-            after.get(asset) or Balance.zero(asset, btc_requested=later.valued),
+            before.get(asset) or Balance.zero(asset, btc_requested=bool(earlier.valued)),
+            after.get(asset) or Balance.zero(asset, btc_requested=bool(later.valued)),
         )
 
 
-def _called(held: _Held, names: Iterable[str], renames: Renames) -> dict[str, Balance]:
-    found = [_balance(held, name) for name in names if name in held.amounts]
-    return {b.asset: b for b in renames.applied(found, held.taken.due_at)}
+@lru_cache(maxsize=2)
+def _rows(columns: str | None) -> Mapping[str, tuple[str, ...]]:
+    """What `balance_from` takes, by name; where all snapshots differ, each is asked for twice in a row."""
+    return {} if columns is None else {row[0]: row for row in zip(*unstacked(columns), strict=True)}
 
 
-def _balance(held: _Held, name: str) -> Balance:
-    amounts = dict(zip(AMOUNT_FIELDS, map(Decimal, held.amounts[name]), strict=True))
-    value = held.values[name]
-    return Balance(asset=name, btc_valuation=None if value is None else Decimal(value), **amounts)
+def _called_alike(names: AbstractSet[str], some: AbstractSet[str], renames: Renames, due_at: int) -> set[str]:
+    """Those that reports add up with any of some."""
+    shown = {renames.shown(name, due_at) for name in some}
+    return {name for name in names if renames.shown(name, due_at) in shown}
+
+
+def _called(
+    rows: Mapping[str, tuple[str, ...]], names: Iterable[str], renames: Renames, due_at: int
+) -> dict[str, Balance]:
+    found = [balance_from((*rows[name][:-1], rows[name][-1] or None)) for name in names if name in rows]
+    return {b.asset: b for b in renames.applied(found, due_at)}
 
 
 class _Gaps:
