@@ -125,7 +125,7 @@ def test_accounts_that_do_not_fit_are_a_problem(cli: CommandLine, exchange: Sand
     config.write_text(config.read_text().replace("[binance]", "[binance]\nweight_per_minute = 100"))
     done = check(cli, config)
     assert done.code == 4
-    assert "problem  configuration: 1 accounts don't fit into an interval of 1 s" in done.out
+    assert "problem  configuration: 1 account doesn't fit into an interval of 1 s" in done.out
     assert ("ok", "account main") in lines(done)
 
 
@@ -142,6 +142,7 @@ def test_a_key_that_cannot_be_used_is_a_problem_of_its_account(
     done = check(cli, config)
     assert done.code == 4
     assert lines(done)[2:] == [("problem", "account other"), ("ok", "clock"), ("ok", "account main")]
+    assert done.out.splitlines()[2].startswith("problem  account other: the private key is not a PKCS#8 PEM")
 
 
 def test_a_refused_key_ends_with_5(cli: CommandLine, exchange: Sandbox, tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def offsets_ms(
     most = interval_s * 1000 // step
     if n_accounts > most:
         raise ConfigError(
-            f"{n_accounts} accounts don't fit into an interval of {interval_s} s: with weight {weight} each and"
+            f"{'1 account does' if n_accounts == 1 else f'{n_accounts} accounts do'}n't fit into an interval of {interval_s} s: with weight {weight} each and"
             f" {weight_per_minute} a minute, {headroom * 100:g} % of it kept free, {most} do; lengthen the interval"
             " or take accounts away"
         )

@@ -117,4 +117,5 @@ def _usable(
     try:
         targets.append(untracked_target(settings, account, known))
     except ConfigError as error:
-        yield problem(f"account {account.name}", error)
+        said = str(error).removeprefix(f"account {account.name!r}: ")  # which the line begins with
+        yield problem(f"account {account.name}", ConfigError(said))
