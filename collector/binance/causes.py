@@ -1,21 +1,34 @@
-"""What lies behind an exception of requests, in words that hold no URL."""
+"""What lies behind an exception of urllib3, in words that hold no URL."""
 
 from __future__ import annotations
 
-from requests.exceptions import ContentDecodingError, SSLError, Timeout
-from urllib3.exceptions import ReadTimeoutError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    DecodeError,
+    MaxRetryError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from collector.binance.faults import BAD_REPLY, CONNECTION, TIMEOUT, TLS, Fault
 
 
 def fault_behind(error: Exception) -> Fault:
-    """Row of the table for an exception of requests."""
-    if isinstance(error, SSLError):
+    """Row of the table for an exception of urllib3, or of http.client or the system beneath it."""
+    cause = error.reason if isinstance(error, MaxRetryError) else error
+    if isinstance(cause, SSLError):
         return TLS
-    if isinstance(error, ContentDecodingError):
+    if isinstance(cause, DecodeError):
         return BAD_REPLY
-    timed_out = isinstance(error, Timeout) or any(isinstance(e, ReadTimeoutError | TimeoutError) for e in _chain(error))
+    timed_out = any(_is_timeout(e) for e in _chain(error))
     return TIMEOUT if timed_out else CONNECTION
+
+
+def _is_timeout(error: BaseException) -> bool:
+    # A connection that was refused counts as one that timed out in urllib3.
+    late = isinstance(error, ConnectTimeoutError | ReadTimeoutError | TimeoutError)
+    return late and not isinstance(error, NewConnectionError)
 
 
 def words_behind(error: Exception) -> str:

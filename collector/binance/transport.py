@@ -9,12 +9,11 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-import requests
 from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
-from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
+from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError
 
 from collector.binance.address import Address
@@ -47,7 +46,7 @@ class Transport:
 
     Proxies and CA bundle come from the environment as requests' users expect (HTTPS_PROXY, NO_PROXY,
     REQUESTS_CA_BUNDLE), read once; loopback addresses use no proxy. Certificates are always verified. There is no
-    session on top of the adapter, so redirects are never followed, cookies never kept, and ~/.netrc is never read.
+    session, so redirects are never followed, cookies never kept, and ~/.netrc is never read.
     """
 
     def __init__(
@@ -62,6 +61,7 @@ class Transport:
     ) -> None:
         self._base_url = address.base_url
         self._timeouts = (connect_timeout_s, read_timeout_s)
+        self._usual = Timeout(connect=connect_timeout_s, read=read_timeout_s)
         self._now_ms = now_ms
         self._watchdog = Watchdog(now_ms)
         self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip"}
@@ -122,25 +122,30 @@ class Transport:
             return fault_behind(error), words_behind(error)
 
     def _receive(self, method: str, target: str, headers: Mapping[str, str], timeout_s: float) -> _Received:
-        connect_s, read_s = self._timeouts
-        with self._adapter.send(
-            self._prepared(method, target, headers),
-            timeout=(min(connect_s, timeout_s), min(read_s, timeout_s)),
-            verify=self._verify,
-            proxies=self._proxies,
-            stream=True,
-        ) as response:
-            body = _limited_body(response)
-            return _Received(response.status_code, response.headers, body, self._now_ms())
+        pool, prefix = self._adapter.way_to(self._base_url, verify=self._verify, proxies=self._proxies)
+        response = pool.urlopen(
+            method,
+            prefix + target,
+            headers={**self._headers, **headers},
+            timeout=self._within(timeout_s),
+            retries=self._adapter.max_retries,
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,
+        )
+        try:
+            return _Received(response.status, response.headers, _limited_body(response), self._now_ms())
+        except BaseException:
+            response.close()
+            raise
+        finally:
+            response.release_conn()
 
-    def _prepared(self, method: str, target: str, headers: Mapping[str, str]) -> PreparedRequest:
-        """The request as it is sent: preparing it would quote the URL once more, and take as long as all the rest."""
-        prepared = PreparedRequest()
-        prepared.method, prepared.url = method, self._base_url + target
-        prepared.headers = CaseInsensitiveDict({**self._headers, **headers})
-        if method == "POST":
-            prepared.headers["Content-Length"] = "0"
-        return prepared
+    def _within(self, timeout_s: float) -> Timeout:
+        connect_s, read_s = self._timeouts
+        if timeout_s >= connect_s and timeout_s >= read_s:
+            return self._usual
+        return Timeout(connect=min(connect_s, timeout_s), read=min(read_s, timeout_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +160,10 @@ class _TooLargeError(Exception):
     """A body goes on beyond the limit."""
 
 
-def _limited_body(response: requests.Response) -> bytes:
+def _limited_body(response: BaseHTTPResponse) -> bytes:
     """Body as far as the limit, which counts decoded bytes: a megabyte of gzip can hold a gigabyte."""
     body = bytearray()
-    for chunk in response.iter_content(CHUNK_BYTES):
+    for chunk in response.stream(CHUNK_BYTES, decode_content=True):
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             raise _TooLargeError
@@ -175,17 +180,22 @@ def _ca_bundle() -> str | None:
 
 
 class _Adapter(HTTPAdapter):
-    """Sends to one address, so the way there is looked up once, through connections that a watchdog can cut off."""
+    """Finds the way to one address as requests would, once, through connections that a watchdog can cut off.
 
-    _pool: Any = None
+    What requests does around each request of its own takes as long as the request.
+    """
 
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        if self._pool is None:
-            self._pool = super().get_connection_with_tls_context(*args, **kwargs)
-        return self._pool
+    _way: tuple[Any, str] | None = None
 
-    def request_url(self, request: PreparedRequest, proxies: Any) -> str:
-        return super().request_url(request, proxies) if proxies else request.path_url
+    def way_to(self, base_url: str, *, verify: bool | str, proxies: dict[str, str]) -> tuple[Any, str]:
+        """The pool of connections, and what goes before path and query: a plain proxy is told the whole URL."""
+        if self._way is None:
+            request = PreparedRequest()
+            request.method, request.url = "GET", f"{base_url}/"
+            pool = self.get_connection_with_tls_context(request, verify, proxies)
+            self.cert_verify(pool, base_url, verify, None)  # type: ignore[no-untyped-call]
+            self._way = pool, self.request_url(request, proxies).removesuffix("/")
+        return self._way
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
