@@ -1,9 +1,11 @@
 """A tick is stored once, whole, and in one transaction, whoever writes it and whatever breaks meanwhile."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import event, text
@@ -12,8 +14,9 @@ from collector.domain.balances import digest
 from collector.domain.records import Account
 from collector.domain.ticks import FailReason, TickOutcome
 from collector.errors import DatabaseError
-from collector.storage import history
+from collector.storage import history, statements
 from collector.storage.engine import reading
+from collector.storage.record import Recorder
 from collector.storage.upkeep import upgrade
 from tests.ledgers import T0, ask, failed, held, instant, instant_ms, record, recorder, register, snapshot, stored
 from tests.postgres import Databases, PostgresServer
@@ -30,6 +33,41 @@ def ticks(url: str) -> list[tuple[object, ...]]:
 def assets(url: str) -> list[object]:
     """Every asset that any balance names."""
     return [row[0] for row in ask(url, "SELECT asset FROM balance ORDER BY due_at, asset")]
+
+
+class Telling:
+    """A cursor that tells each statement before it is executed."""
+
+    def __init__(self, cursor: Any, tell: Callable[[str], object]) -> None:
+        self._cursor, self._tell = cursor, tell
+        self.close, self.fetchone, self.fetchall = cursor.close, cursor.fetchone, cursor.fetchall
+
+    def execute(self, statement: str, *rest: Any) -> Any:
+        """As the driver's."""
+        self._tell(statement)
+        return self._cursor.execute(statement, *rest)
+
+    def executemany(self, statement: str, *rest: Any) -> Any:
+        """As the driver's."""
+        self._tell(statement)
+        return self._cursor.executemany(statement, *rest)
+
+
+@contextmanager
+def telling(writer: Recorder, tell: Callable[[str], object]) -> Iterator[None]:
+    """Tell each statement of a recorder before it is executed, by SQLAlchemy or by the driver itself."""
+
+    def told(_: object, __: object, statement: str, *___: object) -> None:
+        tell(statement)
+
+    original = statements.cursor_of
+    event.listen(writer._engine, "before_cursor_execute", told)
+    statements.cursor_of = lambda connection: Telling(original(connection), tell)
+    try:
+        yield
+    finally:
+        statements.cursor_of = original
+        event.remove(writer._engine, "before_cursor_execute", told)
 
 
 def test_every_column_of_a_stored_tick_says_what_was_seen(database_url: str) -> None:
@@ -221,8 +259,8 @@ def test_a_usual_tick_is_written_by_two_statements(database_url: str) -> None:
     with recorder(database_url) as writer:
         account = register(writer)
         record(writer, stored(account, T0, MORNING))
-        event.listen(writer._engine, "before_cursor_execute", lambda *said: seen.append(said[2].split("(")[0].strip()))
-        record(writer, stored(account, T0 + 60, MORNING))
+        with telling(writer, lambda statement: seen.append(statement.split("(")[0].strip())):
+            record(writer, stored(account, T0 + 60, MORNING))
     assert seen == ["INSERT INTO tick", "INSERT INTO balance"]
 
 
@@ -233,14 +271,12 @@ def test_a_crash_in_the_middle_leaves_nothing(database_url: str, broken: str) ->
         account = register(writer)
         record(writer, failed(account, T0))
 
-        def crash(_: object, __: object, statement: str, *___: object) -> None:
+        def crash(statement: str) -> None:
             if broken in statement:
                 raise RuntimeError("killed")
 
-        event.listen(writer._engine, "before_cursor_execute", crash)
-        with pytest.raises(RuntimeError, match="killed"):
+        with telling(writer, crash), pytest.raises(RuntimeError, match="killed"):
             record(writer, stored(account, T0, MORNING))
-        event.remove(writer._engine, "before_cursor_execute", crash)
         assert ticks(database_url) == [("failed", "timeout", 60, None)]
         assert (assets(database_url), ask(database_url, "SELECT * FROM known_asset")) == ([], [])
         assert record(writer, stored(account, T0, MORNING))
@@ -384,15 +420,13 @@ def test_a_connection_cut_in_the_middle_leaves_nothing(postgres_server: Database
     with recorder(url) as writer:
         account = register(writer)
 
-        def cut(_: object, __: object, statement: str, *___: object) -> None:
+        def cut(statement: str) -> None:
             if "INSERT INTO balance" in statement:
                 others = f"datname = '{name}' AND pid <> pg_backend_pid()"
                 ask(url, f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {others}")
 
-        event.listen(writer._engine, "before_cursor_execute", cut)
-        with pytest.raises(DatabaseError) as caught:
+        with telling(writer, cut), pytest.raises(DatabaseError) as caught:
             record(writer, stored(account, T0, MORNING))
-        event.remove(writer._engine, "before_cursor_execute", cut)
         assert "\n" not in str(caught.value)
         assert ticks(url) == []
         assert record(writer, stored(account, T0, MORNING))

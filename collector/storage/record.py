@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, update
 
 from collector.domain.balances import Cells, Snapshot, cells, digest_of
 from collector.domain.ticks import MissReason, TickOutcome, TickRange
 from collector.errors import DatabaseError
 from collector.storage.engine import database_errors
 from collector.storage.ranges import make_room, write_missed
-from collector.storage.schema import known_asset, tick
-from collector.storage.statements import AssetUpsert, BalanceInsert, TickUpsert
+from collector.storage.schema import tick
+from collector.storage.statements import AssetUpsert, BalanceInsert, FirstSeen, TickUpsert
 
 CLOSE_PATIENCE_S = 0.3
 PAUSES_S = (0.05, 0.2)
@@ -42,6 +42,7 @@ class Recorder:
         self._tick = TickUpsert(engine)
         self._balances = BalanceInsert(engine)
         self._assets = AssetUpsert(engine)
+        self._first_seen = FirstSeen(engine)
         self._known: dict[int, dict[str, int]] = {}
         self._cutting = threading.Lock()
         self._since: float | None = None
@@ -143,7 +144,7 @@ class Recorder:
         """Keep the first due_at of each asset, the earliest one: what was spooled is stored after the present."""
         known = self._known.get(outcome.account_id)
         if known is None:
-            known = _known_assets(connection, outcome.account_id)
+            known = self._first_seen.run(connection, outcome.account_id)
         new = [b.asset for b in snapshot.balances if known.get(b.asset, outcome.due_at + 1) > outcome.due_at]
         if not new:
             return known
@@ -182,13 +183,6 @@ def _adopt(connection: Connection, outcome: TickOutcome) -> None:
             tick.c.interval_s.is_(None),
         )
         connection.execute(update(tick).where(*of_tick).values(interval_s=outcome.interval_s))
-
-
-def _known_assets(connection: Connection, account_id: int) -> dict[str, int]:
-    rows = connection.execute(
-        select(known_asset.c.asset, known_asset.c.first_due_at).where(known_asset.c.account_id == account_id)
-    )
-    return {row.asset: row.first_due_at for row in rows}
 
 
 def _tick_row(o: TickOutcome, rows: Sequence[Cells], recorded_at_ms: int) -> dict[str, Any]:

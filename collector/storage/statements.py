@@ -1,14 +1,15 @@
-"""The statements of the hot path: compiled once from Core and run by the driver, at some twice Core's speed."""
+"""The statements of the hot path: compiled once from Core and run by the driver itself, at twice Core's speed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, Insert, Row, Table, literal_column, text
+from sqlalchemy import Column, Connection, Engine, Insert, Table, bindparam, exc, literal_column, select, text
 
 from collector.domain.balances import AMOUNT_FIELDS, Cells
-from collector.storage.columns import is_postgresql
+from collector.storage.columns import Millis, Seconds, is_postgresql
 from collector.storage.schema import balance, known_asset, tick
 
 BALANCE_COLUMNS = ("asset", *AMOUNT_FIELDS, "btc_valuation")
@@ -66,8 +67,8 @@ class TickUpsert:
             engine,
         )
 
-    def run(self, connection: Connection, row: Mapping[str, Any]) -> Written:
-        """Write a row with a value for each column."""
+    def run(self, connection: Connection, row: dict[str, Any]) -> Written:
+        """Write a row with a value for each column; it is not left as it is."""
         found = self._prepared.first(connection, row)
         return Written(won=found is not None, in_missed=found is None or bool(found[0]))
 
@@ -77,7 +78,7 @@ class BalanceInsert:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._instant = _binder(balance, "due_at", engine)
+        self._instant = _binder(balance, "due_at", engine) or _as_it_is
 
     def run(self, connection: Connection, account_id: int, due_at: int, rows: Sequence[Cells]) -> None:
         """Write every row; none of them may be there."""
@@ -85,9 +86,30 @@ class BalanceInsert:
             return
         if is_postgresql(self._engine.dialect):
             columns = dict(zip(BALANCE_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
-            connection.exec_driver_sql(UNNEST, {"due_at": self._instant(due_at), "account_id": account_id, **columns})
+            values = {"due_at": self._instant(due_at), "account_id": account_id, **columns}
+            with _Driver(connection) as driver:
+                driver.execute(UNNEST, values)
         else:
-            connection.exec_driver_sql(EACH, [(due_at, account_id, *row) for row in rows])
+            with _Driver(connection) as driver:
+                driver.executemany(EACH, [(due_at, account_id, *row) for row in rows])
+
+
+class FirstSeen:
+    """Read when each asset of an account was first seen."""
+
+    def __init__(self, engine: Engine) -> None:
+        first_due_at = known_asset.c.first_due_at
+        of_account = known_asset.c.account_id == bindparam("account_id")
+        compiled = select(known_asset.c.asset, first_due_at).where(of_account).compile(dialect=engine.dialect)
+        self._sql, self._positional = str(compiled), compiled.positional
+        self._instant = _reader(first_due_at, engine)
+
+    def run(self, connection: Connection, account_id: int) -> dict[str, int]:
+        """Each asset with the instant of its first snapshot."""
+        values = (account_id,) if self._positional else {"account_id": account_id}
+        with _Driver(connection) as driver:
+            rows = driver.execute(self._sql, values).fetchall()
+        return {asset: self._instant(first_due_at) for asset, first_due_at in rows}
 
 
 class AssetUpsert:
@@ -118,23 +140,61 @@ class _Prepared:
     def __init__(self, statement: Insert, table: Table, engine: Engine) -> None:
         compiled = statement.compile(dialect=engine.dialect, column_keys=[c.name for c in table.c])
         self._sql = str(compiled)
-        self._binders = {name: _binder(table, name, engine) for name in table.c.keys()}  # noqa: SIM118 - names, not columns
-        self._order = compiled.positiontup
+        binders = {name: _binder(table, name, engine) for name in table.c.keys()}  # noqa: SIM118 - names, not columns
+        self._binders = [(name, bind) for name, bind in binders.items() if bind is not None]
+        self._in_order = None if compiled.positiontup is None else itemgetter(*compiled.positiontup)
 
-    def first(self, connection: Connection, row: Mapping[str, Any]) -> Row[Any] | None:
-        return connection.exec_driver_sql(self._sql, self._values(row)).first()
+    def first(self, connection: Connection, row: dict[str, Any]) -> Sequence[Any] | None:
+        values = self._values(row)
+        with _Driver(connection) as driver:
+            found: Sequence[Any] | None = driver.execute(self._sql, values).fetchone()
+            return found
 
-    def many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        connection.exec_driver_sql(self._sql, [self._values(row) for row in rows])
+    def many(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        values = [self._values(row) for row in rows]
+        with _Driver(connection) as driver:
+            driver.executemany(self._sql, values)
 
-    def _values(self, row: Mapping[str, Any]) -> Any:
-        bound = {name: bind(row[name]) for name, bind in self._binders.items()}
-        return bound if self._order is None else tuple(bound[name] for name in self._order)
+    def _values(self, row: dict[str, Any]) -> Any:
+        for name, bind in self._binders:
+            row[name] = bind(row[name])
+        return row if self._in_order is None else self._in_order(row)
 
 
-def _binder(table: Table, column: str, engine: Engine) -> Bind:
-    processor = table.c[column].type.dialect_impl(engine.dialect).bind_processor(engine.dialect)
-    return processor or _as_it_is
+def cursor_of(connection: Connection) -> Any:
+    """A cursor of the driver itself, inside the connection's transaction."""
+    return connection.connection.cursor()
+
+
+class _Driver:
+    """Gives a cursor of the driver, whose errors are told as SQLAlchemy tells them."""
+
+    __slots__ = ("_connection", "_cursor")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> Any:
+        self._cursor = cursor_of(self._connection)
+        return self._cursor
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._cursor.close()
+        base = self._connection.dialect.loaded_dbapi.Error
+        if isinstance(error, base):
+            raise exc.DBAPIError.instance(None, None, error, base, hide_parameters=True) from error
+
+
+def _binder(table: Table, column: str, engine: Engine) -> Bind | None:
+    """What turns a value of the column into the driver's, None for one that stays as it is."""
+    kind = table.c[column].type
+    if isinstance(kind, Seconds | Millis) and not is_postgresql(engine.dialect):
+        return None
+    return kind.dialect_impl(engine.dialect).bind_processor(engine.dialect)
+
+
+def _reader(column: Column[Any], engine: Engine) -> Bind:
+    return column.type.dialect_impl(engine.dialect).result_processor(engine.dialect, None) or _as_it_is
 
 
 def _as_it_is(value: Any) -> Any:
