@@ -73,22 +73,28 @@ class Keeper:
 
     def tick(self, outcome: TickOutcome, body: bytes | None = None) -> TickOutcome:
         """Keep what came of a tick of the grid; `body` is the reply. Returns what the ledger says, or will say."""
-        entry = entry_of(outcome, body, now_ms=self._now_ms())
+
+        def entry() -> Entry:
+            return entry_of(outcome, body, now_ms=self._now_ms())
+
         try:
             direct = self._keep(lambda: record(self._recorder, outcome, self._now_ms()), entry)
         except UnstorableError as error:
-            self._refuse(entry, str(error))
+            self._refuse(entry(), str(error))
             stored = outcome.outcome is Outcome.STORED
             return self.tick(bad_reply(outcome, str(error))) if stored else outcome
         return outcome if direct else replace(outcome, spooled=True)
 
     def missed(self, outcome: TickOutcome, ticks: TickRange, reason: MissReason) -> TickOutcome:
         """Keep that no request left for these ticks; `outcome` is what is told of them."""
-        entry = range_entry(outcome.account, ticks, reason, now_ms=self._now_ms())
+
+        def entry() -> Entry:
+            return range_entry(outcome.account, ticks, reason, now_ms=self._now_ms())
+
         try:
             direct = self._keep(lambda: self._recorder.record_missed(outcome.account_id, ticks, reason), entry)
         except UnstorableError as error:
-            self._refuse(entry, str(error))
+            self._refuse(entry(), str(error))
             return outcome
         return outcome if direct else replace(outcome, spooled=True)
 
@@ -104,7 +110,7 @@ class Keeper:
                     return
             self._notes[key] = write
 
-    def _keep(self, write: Write, entry: Entry) -> bool:
+    def _keep(self, write: Write, entry: Callable[[], Entry]) -> bool:
         """True when it is in the database; raises UnstorableError when it can never be."""
         with self._lock:
             if not self._aside:
@@ -116,7 +122,7 @@ class Keeper:
                     self._put_all_aside(error)
                 else:
                     return True
-            self._put_aside(entry)
+            self._put_aside(entry())
             return False
 
     def _refuse(self, entry: Entry, why: str) -> None:
