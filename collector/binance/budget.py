@@ -74,8 +74,9 @@ def offsets_ms(
     step = Fraction(MINUTE_MS, quota_of(weight_per_minute, headroom, weight=weight).placed)
     most = interval_s * 1000 // step
     if n_accounts > most:
+        who = "1 account doesn't" if n_accounts == 1 else f"{n_accounts} accounts don't"
         raise ConfigError(
-            f"{'1 account does' if n_accounts == 1 else f'{n_accounts} accounts do'}n't fit into an interval of {interval_s} s: with weight {weight} each and"
+            f"{who} fit into an interval of {interval_s} s: with weight {weight} each and"
             f" {weight_per_minute} a minute, {headroom * 100:g} % of it kept free, {most} do; lengthen the interval"
             " or take accounts away"
         )
