@@ -51,6 +51,10 @@ ON = "on must be a date like 2022-05-28 or an instant like 2022-05-28T06:00:00Z"
         ('[rename]\nLUNC = { from = "LUNA", on = 5 }', f"rename.LUNC in FILE: {ON}"),
         ('[rename]\nLUNC = { from = "LUNA", on = 2022-05-28T00:00:00 }', "says nothing of its time zone"),
         ('[rename]\nLUNC = { from = "LUNC", on = 2022-05-28 }', "rename.LUNC in FILE must have another name than"),
+        (
+            '[rename]\nA = { from = "LUNA", on = 2022-05-28 }\nB = { from = "LUNA", on = 2022-05-28T00:00:00Z }',
+            "LUNA gets two names at once in FILE: A and B",
+        ),
         ('rename = "LUNC"', "rename in FILE must be a table, like [rename]"),
     ],
 )

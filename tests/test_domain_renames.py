@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import pytest
+
 from collector.domain.renames import NO_RENAMES, Named, Rename, Renames, together
 from tests.ledgers import held
 
@@ -15,6 +17,16 @@ def test_the_old_name_is_read_as_the_new_one_until_the_day() -> None:
     assert LUNA.shown("BTC", 0) == "BTC"
     assert [CHAIN.shown("A", at) for at in (0, 100)] == ["C", "A"]
     assert [CHAIN.shown("B", at) for at in (0, 150, 200)] == ["C", "C", "B"]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_renames_of_one_day_happen_at_once(order: int) -> None:
+    """LUNA became LUNC when LUNA2 became LUNA, and names may be swapped: their order in the file says nothing."""
+    entries = [("LUNA", "LUNC"), ("LUNA2", "LUNA"), ("X", "Y"), ("Y", "X")]
+    renames = Renames(tuple(Rename(old=old, new=new, on_s=100) for old, new in entries[::order]))
+    assert {old: renames.shown(old, 99) for old, _ in entries} == dict(entries)
+    assert [span.names for span in renames.stored("LUNA")] == [("LUNA2",), ("LUNA",)]
+    assert [span.names for span in renames.stored("LUNC")] == [("LUNA", "LUNC"), ("LUNC",)]
 
 
 def test_the_store_is_asked_for_the_name_of_the_time() -> None:

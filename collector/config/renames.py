@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
+from itertools import combinations
 from pathlib import Path
 
 from collector.config import checks
@@ -17,7 +18,11 @@ EXAMPLE = 'LUNC = { from = "LUNA", on = 2022-05-28 }'
 
 def renames_in(table: Mapping[str, object], path: Path) -> Renames:
     """What the table says, as NEW = { from = OLD, on = DAY }. ConfigError holds one sentence."""
-    return Renames(tuple(_renames(table, path)))
+    entries = tuple(_renames(table, path))
+    for before, after in combinations(entries, 2):
+        if (before.old, before.on_s) == (after.old, after.on_s):
+            raise ConfigError(f"{before.old} gets two names at once in {path}: {before.new} and {after.new}")
+    return Renames(entries)
 
 
 def _renames(table: Mapping[str, object], path: Path) -> Iterator[Rename]:

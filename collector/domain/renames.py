@@ -31,7 +31,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Renames:
-    """All renames, applied one after the other in the order of their days."""
+    """All renames, applied one after the other in the order of their days; those of one day at once."""
 
     entries: tuple[Rename, ...] = ()
 
@@ -40,9 +40,9 @@ class Renames:
 
     def shown(self, stored: str, due_at: int) -> str:
         """What a name of the store is called in reports."""
-        for entry in self._ordered():
-            if stored == entry.old and due_at < entry.on_s:
-                stored = entry.new
+        for on_s, entries in groupby(self._ordered(), key=lambda entry: entry.on_s):
+            if due_at < on_s:
+                stored = next((entry.new for entry in entries if entry.old == stored), stored)
         return stored
 
     def applied(self, balances: Sequence[Balance], due_at: int) -> tuple[Balance, ...]:
