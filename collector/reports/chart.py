@@ -12,6 +12,8 @@ from typing import Any
 from collector.errors import UsageError
 
 MARGIN = 2
+FORMS = ((3 * 86_400, "%Y-%m-%d"), (600, "%m-%d %H:%M"), (-1, "%H:%M:%S"))
+"""How instants are written in a picture of more than so many seconds."""
 
 
 def chart_text(
@@ -56,10 +58,9 @@ def _steps(run: list[tuple[int, Decimal]]) -> list[tuple[int, Decimal]]:
 
 
 def _name_instants(drawing: Any, instants: Sequence[int], zone: tzinfo) -> None:
-    """First, middle and last instant, with the hours where days alone would not tell them apart."""
+    """First, middle and last instant, with hours or seconds where days or minutes would not tell them apart."""
     if not instants:
         return
     marks = sorted({instants[0], instants[len(instants) // 2], instants[-1]})
-    days_apart = marks[-1] - marks[0] > 3 * 86_400
-    shown = "%Y-%m-%d" if days_apart else "%m-%d %H:%M"
+    shown = next(form for longer_than_s, form in FORMS if marks[-1] - marks[0] > longer_than_s)
     drawing.xticks(marks, [datetime.fromtimestamp(at, UTC).astimezone(zone).strftime(shown) for at in marks])
