@@ -58,6 +58,13 @@ def test_without_stdout_or_stderr_the_exit_code_is_left(tmp_path: Path) -> None:
     assert closed("2>&-", "config", "show", folder=tmp_path).returncode == 0
 
 
+def test_a_stderr_that_takes_nothing_changes_no_exit_code(tmp_path: Path) -> None:
+    """What is said there accompanies a result; it is none."""
+    assert closed("2>/dev/full", "lates", folder=tmp_path).returncode == 2
+    assert closed("2>/dev/full", "latest", folder=tmp_path).returncode == 6
+    assert closed("2>/dev/full", "config", "path", folder=tmp_path).returncode == 0
+
+
 def test_a_file_never_takes_the_number_of_a_closed_stream(tmp_path: Path) -> None:
     """Whatever some library says on descriptor 2 would otherwise stand in the private key, or in the history."""
     code = (

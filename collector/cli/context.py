@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -48,8 +49,9 @@ pass_app = click.make_pass_decorator(App)
 
 
 def complain(sentence: str) -> None:
-    """One line on stderr that names the program."""
-    click.echo(f"collector: {' '.join(sentence.splitlines())}", err=True)
+    """One line on stderr that names the program; where nobody can receive it, the exit code still tells."""
+    with suppress(OSError):
+        click.echo(f"collector: {' '.join(sentence.splitlines())}", err=True)
 
 
 def settings_option(key: str, metavar: str, explanation: str) -> Callable[[F], F]:
