@@ -251,6 +251,17 @@ def test_an_asset_that_was_renamed_has_one_history(
     ]
 
 
+def test_a_daily_account_has_a_bar_for_each_day(database_url: str, cli: CommandLine) -> None:
+    """Every other half of a day has no tick, which would look like a gap."""
+    with recorder(database_url) as writer:
+        account = register(writer, "daily")
+        for day in range(25, 31):
+            worth = snapshot(held("BTC", "1", btc_valuation=str(day)))
+            record(writer, stored(account, at(day, 0), worth, interval_s=86_400))
+    row = next(line for line in cli("latest", "--format", "table").out.splitlines() if line.startswith("BTC"))
+    assert row.split()[-1] == "▁▂▄▅▇█"
+
+
 def test_a_chart_is_drawn_with_the_extra(url: str, cli: CommandLine) -> None:
     """In the width of the terminal, by the last values of as many periods, broken where nothing is known."""
     done = cli("history", "ETH", "--chart", "--from", "2026-03-27")

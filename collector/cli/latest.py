@@ -67,11 +67,11 @@ def _trends(connection: Connection, frame: Frame, snapshots: Sequence[StoredSnap
         return {}
     found = {}
     for one in snapshots:
+        # Half of a day without a tick would look like a gap.
+        step_s = HALF_DAY_S if (one.interval_s or 0) <= HALF_DAY_S else 2 * HALF_DAY_S
         start = one.due_at + 1 - TREND_DAYS * 2 * HALF_DAY_S
         spans = [
-            Period(name="", start_s=at, end_s=at + HALF_DAY_S)
-            for at in range(start, one.due_at + 1, HALF_DAY_S)
-            if at >= 0
+            Period(name="", start_s=at, end_s=at + step_s) for at in range(start, one.due_at + 1, step_s) if at >= 0
         ]
         closes = [values for _, values in value_closes(connection, one.account, spans, renames=frame.renames)]
         for balance in one.balances:
