@@ -171,10 +171,13 @@ def open_ticks(
 
 def lost_runs(schedule: Sequence[ScheduleEntry], kept: Iterable[TickRange], from_s: int, to_s: int) -> list[LostTicks]:
     """Runs of due instants, from_s <= t < to_s, that none of these ranges (in order, not overlapping) answers."""
+    intervals = {entry.interval_s for entry in schedule if entry.interval_s is not None}
     runs: list[LostTicks | None] = []
     start_s = from_s
     for answered in kept:
-        runs.append(_run(schedule, start_s, min(answered.start_at, to_s)))
+        end_s = min(answered.start_at, to_s)
+        if any(count_due(start_s, end_s, interval_s) for interval_s in intervals):  # mostly nothing lies between two
+            runs.append(_run(schedule, start_s, end_s))
         start_s = max(start_s, answered.last_due_at + 1)
     return [run for run in [*runs, _run(schedule, start_s, to_s)] if run is not None]
 

@@ -20,6 +20,7 @@ from collector.storage.accounts import schedule_of
 from collector.storage.coverage import thinned_ranges
 from collector.storage.history import as_of
 from collector.storage.movements import movements
+from collector.storage.plain import plain
 from collector.storage.rows import streamed
 
 tick = schema.tick
@@ -132,9 +133,10 @@ def _newest_answer(connection: Connection, account: Account, until_s: int, known
 
 def _kept(connection: Connection, account: Account, from_s: int, to_s: int, known_at_ms: int) -> Iterator[TickRange]:
     of_grid = (tick.c.outcome == "stored", tick.c.interval_s.is_not(None))
-    wanted = select(tick.c.due_at).where(*_known(account, from_s, to_s, known_at_ms), *of_grid).order_by(tick.c.due_at)
+    due_at = plain(tick.c.due_at, connection.dialect)
+    wanted = select(due_at).where(*_known(account, from_s, to_s, known_at_ms), *of_grid).order_by(tick.c.due_at)
     for row in streamed(connection, wanted):
-        yield TickRange(start_at=row.due_at, last_due_at=row.due_at, interval_s=1)
+        yield TickRange(start_at=row[0], last_due_at=row[0], interval_s=1)
 
 
 def _failed(
