@@ -13,6 +13,8 @@ from sqlalchemy import Connection, text
 from collector.domain.records import Account
 from collector.storage import accounts, history, ledger, series
 from collector.storage.engine import reading
+from collector.storage.export import plain_snapshots
+from collector.storage.movements import movements
 from tests.ledgers import T0, ask
 from tests.postgres import Databases
 
@@ -109,6 +111,8 @@ SEEKS: dict[str, Question] = {
     "latest": lambda c, a, mid: history.latest(c, a) and mid,
     "as of then": history.as_of,
     "a hundred points": lambda c, a, mid: list(series.asset_points(c, a, "A0", from_s=mid, to_s=mid + 200)),
+    "movements of all assets": lambda c, a, mid: list(movements(c, a, from_s=mid, to_s=mid + 100)),
+    "an exported range": lambda c, a, mid: list(plain_snapshots(c, a, from_s=mid, to_s=mid + 100)),
     "the open gap": lambda c, a, _: ledger.open_gap(c, a),
     "newest gaps": lambda c, a, mid: ledger.gaps(c, a, from_s=2 * mid - T0 - 100),
     "gaps in the middle": lambda c, a, mid: ledger.gaps(c, a, from_s=mid, to_s=mid + 100),
