@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -132,6 +132,31 @@ def test_it_beats_at_each_due_instant() -> None:
     assert told == list(range(first, first + len(told)))
     assert all(at >= beat.due_at * 1000 for beat, at in heard)
     assert threading.active_count() < 50
+
+
+def test_it_may_beat_a_moment_ahead() -> None:
+    """What is due can then be lined up before: handed from thread to thread when it is due, it would be late."""
+    heard: list[Beat] = []
+    now = [reading(T0 + 59.899)]
+    metronome = Metronome(
+        interval_s=60, first_due_at=T0 + 60, on_beat=heard.append, clocks=lambda: now[0], ahead_ms=100
+    )
+    metronome.beat()
+    assert heard == []
+    now = [reading(T0 + 59.9)]
+    metronome.beat()
+    assert [beat.due_at for beat in heard] == [T0 + 60]
+    assert metronome.clocks() == reading(T0 + 60.0)
+
+
+def test_the_scheduler_fires_as_much_ahead() -> None:
+    """Each instant once, whatever side of it the scheduler asks on."""
+    grid = _Grid(60, timedelta(milliseconds=100))
+    fires = datetime(2026, 1, 1, 0, 0, 59, 900_000, tzinfo=UTC)
+    for now in (datetime(2026, 1, 1, tzinfo=UTC), fires - timedelta(microseconds=1)):
+        assert grid.get_next_fire_time(None, now) == fires
+    for now in (fires, fires + timedelta(milliseconds=100)):
+        assert grid.get_next_fire_time(None, now) == fires + timedelta(seconds=60)
 
 
 def _instants(skipped: TickRange | None) -> list[int]:

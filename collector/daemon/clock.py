@@ -32,6 +32,11 @@ def read_clocks() -> Reading:
     return Reading(wall_ms=time.time_ns() // 1_000_000, awake_ms=awake, all_ms=total)
 
 
+def later(reading: Reading, by_ms: int) -> Reading:
+    """What the clocks will show in a moment, unless somebody sets them."""
+    return Reading(wall_ms=reading.wall_ms + by_ms, awake_ms=reading.awake_ms + by_ms, all_ms=reading.all_ms + by_ms)
+
+
 def step_ms(before: Reading, after: Reading) -> int:
     """How far the wall clock was set forward (or back, negative) between two readings."""
     return (after.wall_ms - before.wall_ms) - (after.all_ms - before.all_ms)

@@ -1,17 +1,17 @@
-"""The beat: calls back at every due instant, and says which ones were passed over."""
+"""The beat: calls back for every due instant, and says which ones were passed over."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from collector.daemon.clock import Reading, why_lost
+from collector.daemon.clock import Reading, later, why_lost
 from collector.domain.ticks import MissReason, TickRange, due_after, due_at_or_before, range_between
 
 
@@ -42,30 +42,45 @@ def beat_at(now: Reading, before: Reading, last_due_at: int, interval_s: int) ->
 
 
 class _Grid(BaseTrigger):  # type: ignore[misc]  # APScheduler has no annotations
-    """Fires at due instants, those of the epoch's grid whenever the program starts.
+    """Fires a moment ahead of due instants, those of the epoch's grid whenever the program starts.
 
     An IntervalTrigger would list each instant since the last one first: millions after a month of sleep or a wrong
     clock at boot.
     """
 
-    def __init__(self, interval_s: int) -> None:
+    def __init__(self, interval_s: int, ahead: timedelta = timedelta(0)) -> None:
         self._interval_s = interval_s
+        self._ahead = ahead
 
     def get_next_fire_time(self, _: datetime | None, now: datetime) -> datetime:
-        return datetime.fromtimestamp(due_after(int(now.timestamp()), self._interval_s), UTC)
+        return self.fires_for(due_after(int((now + self._ahead).timestamp()), self._interval_s))
+
+    def fires_for(self, due_at: int) -> datetime:
+        return datetime.fromtimestamp(due_at, UTC) - self._ahead
 
 
 class Metronome:
-    """APScheduler gives the beat; which instant it stands for is our own arithmetic, for it does not tell."""
+    """APScheduler gives the beat; which instant it stands for is our own arithmetic, for it does not tell.
+
+    It beats `ahead_ms` before the instant: what has to be done at it can then be lined up, instead of being handed from
+    thread to thread when it is due already. All that it tells is as its own clocks show it, which are as much ahead.
+    """
 
     def __init__(
-        self, *, interval_s: int, first_due_at: int, on_beat: Callable[[Beat], None], clocks: Callable[[], Reading]
+        self,
+        *,
+        interval_s: int,
+        first_due_at: int,
+        on_beat: Callable[[Beat], None],
+        clocks: Callable[[], Reading],
+        ahead_ms: int = 0,
     ) -> None:
         self._interval_s = interval_s
         self._last_due_at = first_due_at - interval_s
         self._on_beat = on_beat
         self._clocks = clocks
-        self._before = clocks()
+        self._ahead_ms = ahead_ms
+        self._before = self.clocks()
         self._was_set = False
         self._lock = threading.Lock()
         self._scheduler = BackgroundScheduler(
@@ -73,8 +88,13 @@ class Metronome:
             executors={"default": ThreadPoolExecutor(1)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
-        first = datetime.fromtimestamp(first_due_at, UTC)
-        self._job = self._scheduler.add_job(self.beat, _Grid(interval_s), next_run_time=first)
+        self._grid = _Grid(interval_s, timedelta(milliseconds=ahead_ms))
+        first = self._grid.fires_for(first_due_at)
+        self._job = self._scheduler.add_job(self.beat, self._grid, next_run_time=first)
+
+    def clocks(self) -> Reading:
+        """The clocks by which it beats."""
+        return later(self._clocks(), self._ahead_ms)
 
     def start(self) -> None:
         """Begin to beat."""
@@ -98,8 +118,8 @@ class Metronome:
     def come_back(self, first_due_at: int) -> None:
         """Beat from this instant on, though the clock had already come further."""
         with self._lock:
-            self._before, self._last_due_at = self._clocks(), first_due_at - self._interval_s
-        self._job.modify(next_run_time=datetime.fromtimestamp(first_due_at, UTC))
+            self._before, self._last_due_at = self.clocks(), first_due_at - self._interval_s
+        self._job.modify(next_run_time=self._grid.fires_for(first_due_at))
 
     def beat(self) -> None:
         """Call back when a new instant is due; the only caller is the scheduler's one thread."""
@@ -109,7 +129,7 @@ class Metronome:
 
     def _found(self) -> Beat | None:
         with self._lock:
-            now = self._clocks()
+            now = self.clocks()
             found = beat_at(now, self._before, self._last_due_at, self._interval_s)
             if found is None:
                 return None
