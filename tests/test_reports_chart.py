@@ -41,3 +41,13 @@ def test_an_amount_holds_until_the_next_one_and_not_into_a_gap() -> None:
     assert len(runs) == 2
     assert all(len(run) >= 9 for run in runs)
     assert len(inside.strip()) - sum(map(len, runs)) >= 30
+
+
+@pytest.mark.parametrize(
+    ("amounts", "dots"), [(["1.5"], 1), ([None], 0), ([], 0), ([None, None], 0), (["0", None], 1), (["7", "7"], 2)]
+)
+def test_there_is_a_picture_of_whatever_is_known(amounts: list[str | None], dots: int) -> None:
+    """On the first day there is one value, and there may be none: a division by zero was the answer."""
+    rows = drawn(*amounts, every_s=3600)
+    assert rows[0].strip() == "t"
+    assert bool(dots) == any("\u2800" < character < "\u2900" for row in rows for character in row)

@@ -32,7 +32,7 @@ def chart_text(
     for run in _runs(series):
         steps = _steps(run)
         drawing.plot([at for at, _ in steps], [float(amount) for _, amount in steps], marker="braille")
-    if series:
+    if len(series) > 1:
         drawing.xlim(series[0][0], series[-1][0])  # also where nothing is known at the ends
     _name_instants(drawing, [at for at, _ in series], zone)
     return f"{drawing.uncolorize(drawing.build()).rstrip()}\n"
