@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from json.encoder import encode_basestring
 from typing import Any
 
 from collector.reports.bases import basis_object
@@ -61,7 +62,7 @@ def _guarded(cell: Callable[[Any], Cell]) -> Callable[[Any], Cell]:
 def ndjson_lines(report: Report[Any]) -> Iterator[str]:
     """One JSON object for each row, with the labels of the report."""
     for each in _objects(report.standalone, report.rows):
-        yield _json(each) + "\n"
+        yield f"{each}\n"
 
 
 def json_lines(report: Report[Any]) -> Iterator[str]:
@@ -69,7 +70,7 @@ def json_lines(report: Report[Any]) -> Iterator[str]:
     yield "{\n"
     for name, value in _head(report).items():
         yield f"  {_json(name)}: {_json(value)},\n"
-    yield '  "gaps": ' + "".join(_array(gap_object(gap) for gap in report.gaps)) + ",\n"
+    yield '  "gaps": ' + "".join(_array(_json(gap_object(gap)) for gap in report.gaps)) + ",\n"
     yield '  "rows": '
     yield from _array(_objects(report.columns, report.rows))
     yield "\n}\n"
@@ -81,17 +82,21 @@ def _head(report: Report[Any]) -> dict[str, object]:
     return {"account": said.pop("account"), "wallet": report.basis.wallet, **said, **several, **report.facts}
 
 
-def _array(objects: Iterable[dict[str, Cell]]) -> Iterator[str]:
+def _array(objects: Iterable[str]) -> Iterator[str]:
     before = "[\n"
     for each in objects:
-        yield f"{before}    {_json(each)}"
+        yield f"{before}    {each}"
         before = ",\n"
     yield "[]" if before == "[\n" else "\n  ]"
 
 
-def _objects(columns: Iterable[Column[Any]], rows: Iterable[object]) -> Iterator[dict[str, Cell]]:
-    cells = [(c.name, c.cell) for c in columns]
-    return ({name: cell(row) for name, cell in cells} for row in rows)
+def _objects(columns: Iterable[Column[Any]], rows: Iterable[object]) -> Iterator[str]:
+    """Each row as JSON; nearly all cells are text, and an encoder of whole objects takes three times as long."""
+    cells = [(f"{_json(c.name)}: ", c.cell) for c in columns]
+    for row in rows:
+        said = [(name, cell(row)) for name, cell in cells]
+        parts = [name + (encode_basestring(it) if isinstance(it, str) else _json(it)) for name, it in said]
+        yield f"{{{', '.join(parts)}}}"
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
