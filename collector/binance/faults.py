@@ -151,7 +151,7 @@ NOT_FOUND = Fault(
     alert=True,
 )
 BAD_PARAMETER = Fault(
-    meaning="Binance finds a parameter wrong: look at the account's settings, or report a bug",
+    meaning="Binance finds a parameter wrong: look at the account's settings and at `prices`, or report a bug",
     reason=FailReason.BAD_PARAMETER,
     stop=Stop.AT_ONCE,
     alert=True,
