@@ -141,8 +141,9 @@ def test_a_year_forward_and_back_again_goes_on_at_once(one: Crew) -> None:
     until("ticks of now", lambda: sum(after <= due_at < after + 60 for due_at, _, _ in stored(one)) >= 3)
     status = one.call("status")
     daemon.stop()
-    lost = ask(one.url, "SELECT start_at, last_due_at FROM missed WHERE reason = 'clock_step' ORDER BY start_at")
-    assert lost[-1][1] - lost[-1][0] > YEAR_MS // 1000 - 3600
+    # The instant that was at hand when the clock was set back may be lost by that step as well.
+    longest = "SELECT max(last_due_at - start_at) FROM missed WHERE reason = 'clock_step'"
+    assert ask(one.url, longest)[0][0] > YEAR_MS // 1000 - 3600
     assert (status.returncode, "has answers of the future, until 20" in status.stderr) == (0, True)
     books(one)
 
