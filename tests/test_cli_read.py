@@ -312,6 +312,29 @@ def test_a_report_does_not_look_for_garbage_while_it_starts(url: str) -> None:
     assert counts[1] > 50
 
 
+def test_rows_leave_in_blocks_whatever_python_was_told(url: str) -> None:
+    """Images of containers set PYTHONUNBUFFERED: a call of the system for each row takes longer than the rest."""
+    with recorder(url) as writer:
+        account = register(writer, "many")
+        record(writer, stored(account, T0, snapshot(*(held(f"A{n:03}") for n in range(400))), interval_s=None))
+    count = (
+        "import sys, io, os; from collector.cli import main as m; writes = []\n"
+        "class Raw(io.FileIO):\n    def write(self, b): writes.append(1); return super().write(bytes(b)[:5000])\n"
+        "sys.stdout = io.TextIOWrapper(Raw(1, 'w', closefd=False), write_through=True)\n"
+        "m._leave = lambda code: (print(len(writes), file=sys.stderr), os._exit(code))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"{count}m.main()", "latest", "--account", "many", "--format", "tsv"],
+        env=clean_environment(COLLECTOR_DATABASE=url),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert len(done.stdout.splitlines()) == 401
+    assert int(done.stderr.splitlines()[-1]) == 0
+
+
 @pytest.mark.parametrize("arguments", [["latest", "--help"], ["history", "--help"], ["db", "upgrade", "--help"]])
 def test_help_needs_no_database(arguments: list[str]) -> None:
     """Help is there at once, whatever is broken."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, NoReturn
 import click
 
 from collector.cli.context import App, complain
-from collector.cli.streams import EXIT_READER_GONE, flushed, is_about_output, lost, occupy_closed
+from collector.cli.streams import EXIT_READER_GONE, buffer_stdout, flushed, is_about_output, lost, occupy_closed
 from collector.errors import EXIT_USAGE, CollectorError, ConfigError
 
 PROGRAM = "collector"
@@ -134,6 +134,7 @@ def main() -> NoReturn:
     """Run the command line of this process and leave with its exit code."""
     gc.set_threshold(OBJECTS_AT_START)
     occupy_closed()
+    buffer_stdout()
     code = run(sys.argv[1:])
     if threading.active_count() == 1:
         _leave(code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from io import FileIO
 
 from collector.cli.context import complain
 from collector.errors import EXIT_FAILURE
@@ -24,6 +25,18 @@ def occupy_closed() -> None:
         sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")  # noqa: PTH123, SIM115
     if sys.stderr is None:
         sys.stderr = open(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")  # noqa: PTH123, SIM115
+
+
+def buffer_stdout() -> None:
+    """Collect what is written to stdout, also where PYTHONUNBUFFERED is set, as in many images of containers.
+
+    Each row of a report would be a call of the system, and one that takes only a part of it would lose the rest.
+    """
+    if isinstance(sys.stdout.buffer, FileIO):
+        encoding, errors = sys.stdout.encoding, sys.stdout.errors
+        sys.stdout = open(  # noqa: SIM115 - for all of the process
+            sys.stdout.fileno(), "w", encoding=encoding, errors=errors, buffering=1, closefd=False
+        )
 
 
 def flushed(code: int) -> int:
