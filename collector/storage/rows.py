@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -24,9 +24,11 @@ exact = lru_cache(maxsize=4_096)(Decimal)
 """An amount from its text: most are zero or the same as before, and Decimal itself takes several times as long."""
 
 
-def fetched(connection: Connection, wanted: Select[Any]) -> list[tuple[Any, ...]]:
+def fetched(
+    connection: Connection, wanted: Select[Any], values: Mapping[str, Any] | None = None
+) -> list[tuple[Any, ...]]:
     """All rows of a query as the driver gives them: its columns have to be `plain`."""
-    result = connection.execute(wanted)
+    result = connection.execute(wanted, values)
     try:
         assert result.cursor is not None  # noqa: S101 - it is a query
         return list(result.cursor.fetchall())
