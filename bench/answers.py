@@ -16,15 +16,17 @@ Row = tuple[str, ...]
 Whole = tuple[int, list[Row]]
 """A snapshot: due_at and its rows, assets in code-point order."""
 Point = tuple[int, int, Row | None]
-"""The start of a period, due_at of its last snapshot and what that holds; None: nothing."""
+"""The start of a period (in a history due_at), due_at of its last snapshot and what that holds; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked in one round: the newest snapshot, the one as of an instant, and one asset by periods."""
+    """What is asked in one round: the newest snapshot, that of an instant, and one asset in a range and by periods."""
 
     instant_s: int
     asset: str
+    from_s: int
+    to_s: int
     periods: Sequence[Period]
 
 
@@ -39,11 +41,14 @@ class Store(Protocol):
     def as_of(self, instant_s: int) -> Any:
         """The newest snapshot that is not newer than this."""
 
-    def history(self, asset: str, periods: Sequence[Period]) -> Any:
+    def history(self, asset: str, from_s: int, to_s: int) -> Any:
+        """One asset at each snapshot of a range."""
+
+    def closes(self, asset: str, periods: Sequence[Period]) -> Any:
         """One asset at the last snapshot of each period, which all have the same length."""
 
     def said(self, kind: str, answer: Any) -> Whole | list[Point] | None:
-        """An answer to `latest`, `as_of` or `history` as plain values; None for no snapshot."""
+        """An answer to `latest`, `as_of`, `history` or `closes` as plain values; None for no snapshot."""
 
 
 def texts(balance: Balance) -> Row:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from bench.answers import Point, Whole, texts
 from collector.domain.periods import Period
-from collector.domain.records import AssetClose, StoredSnapshot
+from collector.domain.records import AssetClose, AssetPoint, StoredSnapshot
 from collector.storage import accounts, history, series
 
 
@@ -29,13 +29,19 @@ class Ours:
         """By storage.history."""
         return history.as_of(self._connection, self._account, instant_s)
 
-    def history(self, asset: str, periods: Sequence[Period]) -> list[AssetClose]:
+    def history(self, asset: str, from_s: int, to_s: int) -> list[AssetPoint]:
+        """By storage.series."""
+        return list(series.asset_points(self._connection, self._account, asset, from_s=from_s, to_s=to_s))
+
+    def closes(self, asset: str, periods: Sequence[Period]) -> list[AssetClose]:
         """By storage.series."""
         return list(series.asset_closes(self._connection, self._account, asset, periods))
 
     def said(self, kind: str, answer: Any) -> Whole | list[Point] | None:
         """Explicit zeros are nothing elsewhere."""
-        return _points(answer) if kind == "history" else _whole(answer)
+        if kind == "history":
+            return [(point.due_at, point.due_at, texts(point.balance)) for point in answer if not point.balance.is_zero]
+        return _points(answer) if kind == "closes" else _whole(answer)
 
 
 def _whole(found: StoredSnapshot | None) -> Whole | None:

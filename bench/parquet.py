@@ -23,7 +23,10 @@ GROUP_ROWS = 100_000
 WHOLE = f"SELECT due_at, asset, {AMOUNTS} FROM rows WHERE due_at = ({{newest}}) ORDER BY asset"
 LATEST = WHOLE.format(newest="SELECT max(due_at) FROM rows")
 AS_OF = WHOLE.format(newest="SELECT max(due_at) FROM rows WHERE due_at <= ?")
-HISTORY = f"""
+RANGE = f"""
+SELECT due_at, {AMOUNTS} FROM rows WHERE asset = $asset AND due_at >= $start AND due_at < $end ORDER BY due_at
+"""
+CLOSES = f"""
 WITH newest AS (SELECT (due_at - $start) // $length AS place, max(due_at) AS due_at FROM rows
     WHERE due_at >= $start AND due_at < $end GROUP BY place)
 SELECT $start + place * $length, newest.due_at, {AMOUNTS} FROM newest
@@ -66,16 +69,22 @@ class DuckOnParquet:
         """All rows of the newest instant that is not newer."""
         return self._all(AS_OF, [instant_s])
 
-    def history(self, asset: str, periods: Sequence[Period]) -> list[Any]:
+    def history(self, asset: str, from_s: int, to_s: int) -> list[Any]:
+        """Rows lie in the order of time."""
+        return self._all(RANGE, {"asset": asset, "start": from_s, "end": to_s})
+
+    def closes(self, asset: str, periods: Sequence[Period]) -> list[Any]:
         """All periods by one statement; they have one length, though the last one may be cut."""
         first = periods[0]
         length = first.end_s - first.start_s
         span = {"start": first.start_s, "end": periods[-1].end_s, "length": length, "asset": asset}
-        return self._all(HISTORY, span)
+        return self._all(CLOSES, span)
 
     def said(self, kind: str, answer: Any) -> Whole | list[Point] | None:
         """Only the shape differs."""
-        if kind != "history":
+        if kind == "history":
+            return [(due_at, due_at, tuple(amounts)) for due_at, *amounts in answer]
+        if kind != "closes":
             return (answer[0][0], [tuple(row[1:]) for row in answer]) if answer else None
         return [
             (start_s, due_at, None if amounts[0] is None else tuple(amounts)) for start_s, due_at, *amounts in answer

@@ -57,7 +57,11 @@ SELECT taken_at, asset, {AMOUNTS} FROM balance_record
 WHERE account_id = 1 AND taken_at = ({{newest}}) ORDER BY +asset
 """
 LATEST, AS_OF = WHOLE.format(newest=NEWEST), WHOLE.format(newest=f"{NEWEST} AND taken_at <= ?")
-HISTORY = f"""
+RANGE = f"""
+SELECT taken_at, {AMOUNTS} FROM balance_record
+WHERE account_id = 1 AND asset = ? AND taken_at >= ? AND taken_at < ? ORDER BY taken_at
+"""
+CLOSES = f"""
 WITH asked AS (SELECT json_extract(value, '$[0]') AS start_s, json_extract(value, '$[1]') AS start_at,
     json_extract(value, '$[2]') AS end_at FROM json_each(?)),
 newest AS MATERIALIZED (SELECT start_s, (SELECT taken_at FROM balance_record
@@ -103,14 +107,20 @@ class PlainTable:
         """All rows of the newest instant that is not newer."""
         return self._connection.execute(AS_OF, (_written(instant_s),)).fetchall()
 
-    def history(self, asset: str, periods: Sequence[Period]) -> list[Any]:
+    def history(self, asset: str, from_s: int, to_s: int) -> list[Any]:
+        """By the index that begins with the asset."""
+        return self._connection.execute(RANGE, (asset, _written(from_s), _written(to_s))).fetchall()
+
+    def closes(self, asset: str, periods: Sequence[Period]) -> list[Any]:
         """All periods by one statement."""
         asked = [(period.start_s, _written(period.start_s), _written(period.end_s)) for period in periods]
-        return self._connection.execute(HISTORY, (json.dumps(asked), asset)).fetchall()
+        return self._connection.execute(CLOSES, (json.dumps(asked), asset)).fetchall()
 
     def said(self, kind: str, answer: Any) -> Whole | list[Point] | None:
         """Instants were text."""
-        if kind != "history":
+        if kind == "history":
+            return [(_read(taken_at), _read(taken_at), tuple(amounts)) for taken_at, *amounts in answer]
+        if kind != "closes":
             return (_read(answer[0][0]), [tuple(row[1:]) for row in answer]) if answer else None
         return [
             (start_s, _read(taken_at), None if amounts[0] is None else tuple(amounts))

@@ -1,4 +1,7 @@
-"""How long latest, as-of and a history of 2,000 points take in our layout at three sizes, and elsewhere at one."""
+"""How long latest, as-of and 2,000 points of one asset take in our layout at three sizes, and elsewhere at one.
+
+The points are once a history, 2,000 snapshots in a row, and once closes, the last snapshot of each of 2,000 periods.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from bench.rows import cached
 from collector.domain.periods import slices
 from collector.storage.engine import reading
 
-KINDS = ("latest", "as_of", "history")
+KINDS = ("latest", "as_of", "history", "closes")
 LEAST_ROWS, MOST_RIVAL_ROWS = 4_000, 10_000_000
 AGAIN = 3
 """How often a question is repeated at once, besides the first time."""
@@ -81,10 +84,14 @@ def _rivals(built: Built, folder: Path, stack: ExitStack) -> Iterator[Side]:
 
 
 def question(built: Built, lot: random.Random) -> Question:
-    """An instant, an asset and periods over nearly all of the history; two draws of the same lot ask for the same."""
+    """An instant, an asset, a range, and periods over nearly everything; two draws of one lot ask for the same."""
     span_s = built.last_due_at - built.first_due_at
     start_s = built.first_due_at + int(span_s * lot.random() / 50)
+    range_s = POINTS * built.interval_s
+    from_s = built.first_due_at + int(max(span_s - range_s, 0) * lot.random())
     return Question(
+        from_s=from_s,
+        to_s=from_s + range_s,
         instant_s=built.first_due_at + int(span_s * lot.random()),
         asset=lot.choice(built.assets),
         periods=slices(start_s, start_s + span_s * 49 // 50, POINTS),
@@ -108,7 +115,8 @@ def _ask(side: Side, kind: str, asked: Question) -> Any:
     asks: dict[str, Callable[[], Any]] = {
         "latest": side.store.latest,
         "as_of": partial(side.store.as_of, asked.instant_s),
-        "history": partial(side.store.history, asked.asset, asked.periods),
+        "history": partial(side.store.history, asked.asset, asked.from_s, asked.to_s),
+        "closes": partial(side.store.closes, asked.asset, asked.periods),
     }
     took, answer = _timed(asks[kind])
     side.first[kind].append(took)

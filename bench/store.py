@@ -21,7 +21,7 @@ from typing import Any
 
 from bench.durable import run_durable
 from bench.measures import machine
-from bench.questions import LEAST_ROWS, run_questions
+from bench.questions import KINDS, LEAST_ROWS, run_questions
 from bench.rivals import cache
 from bench.sizes import run_sizes
 from tests.postgres import Databases, PostgresServer
@@ -150,6 +150,8 @@ def _slow(questions: dict[str, Any]) -> Iterator[str]:
         name = kind.replace("_", "-")
         if largest[kind]["again_ms"] > most:
             yield f"{name}: {largest[kind]['again_ms']} ms at {largest['rows']:,} rows, not {most}"
+    for kind in KINDS:
+        name = kind.replace("_", "-")
         if questions["growth"][kind] > GROWTH:
             yield f"{name}: {questions['growth'][kind]} times as long at {largest['rows']:,} rows, not {GROWTH}"
 
@@ -166,10 +168,11 @@ WRITES = """\
 """
 ASKED = """\
   {name}, {rows:,} rows: latest {latest[again_ms]} ({latest[first_ms]}), as-of {as_of[again_ms]} \
-({as_of[first_ms]}), history {history[again_ms]} ({history[first_ms]})
+({as_of[first_ms]}), history {history[again_ms]} ({history[first_ms]}), closes {closes[again_ms]} ({closes[first_ms]})
 """
 GROWN = """\
-  the largest file takes as long as the smallest one times: latest {latest}, as-of {as_of}, history {history}
+  the largest file takes as long as the smallest one times: latest {latest}, as-of {as_of}, history {history}, \
+closes {closes}
 """
 SIZES = ("sqlite", "postgresql", "plain_table", "parquet")
 

@@ -45,7 +45,8 @@ def test_all_parts_run_and_say_what_was_measured(
         ("plain table", 4030),
         ("DuckDB on Parquet", 4030),
     ]
-    assert questions["ours"][0]["history"].keys() == {"first_ms", "again_ms"}
+    for kind in ("latest", "as_of", "history", "closes"):
+        assert questions["ours"][0][kind].keys() == {"first_ms", "again_ms"}
     assert [path.name for path in folder.iterdir() if path.suffix not in {".db", ".lock"}] == []
 
 
@@ -64,7 +65,7 @@ def test_another_answer_fails_the_benchmark(
     command = ["--quick", "--rows", "4000", "--part", "questions"]
     assert store.main(command, folder=folder, effort=TINY) == 1
     said = capsys.readouterr().out
-    kinds = ("as-of", "history", "latest")
+    kinds = ("as-of", "closes", "history", "latest")
     expected = [f"WRONG: plain table says something else than ours: {kind}" for kind in kinds]
     assert [line for line in said.splitlines() if line.startswith("WRONG")] == expected
 
@@ -81,10 +82,15 @@ def test_other_rows_fail_the_benchmark(tmp_path: Path, monkeypatch: pytest.Monke
 
 def measured(latest: float, history: float, growth: float) -> dict[str, Any]:
     """What a run at 100 million rows found."""
-    times = {"latest": {"again_ms": latest}, "as_of": {"again_ms": 0.9}, "history": {"again_ms": history}}
+    times = {
+        "latest": {"again_ms": latest},
+        "as_of": {"again_ms": 0.9},
+        "history": {"again_ms": history},
+        "closes": {"again_ms": 99.0},
+    }
     return {
         "ours": [{"rows": 100_000_000, **times}],
-        "growth": {"latest": 1.0, "as_of": 1.0, "history": growth},
+        "growth": {"latest": 1.0, "as_of": 1.0, "history": growth, "closes": 1.0},
     }
 
 
