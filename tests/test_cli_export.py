@@ -126,11 +126,12 @@ def test_the_environment_can_choose_the_format(cli: CommandLine, monkeypatch: py
     assert cli("export").out.startswith('{"account": "main"')
 
 
-def test_a_reader_that_leaves_ends_it(url: str) -> None:
-    """`collector export | head` says nothing of a broken pipe."""
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_ends_it(url: str, unbuffered: str) -> None:
+    """`collector export | head` says nothing of a broken pipe, whatever Python was told of buffers."""
     with subprocess.Popen(
         [*COMMAND, "export"],
-        env=clean_environment(COLLECTOR_DATABASE=url),
+        env=clean_environment(COLLECTOR_DATABASE=url, PYTHONUNBUFFERED=unbuffered),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:

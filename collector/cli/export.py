@@ -150,12 +150,10 @@ def _write_lines(form: str, out: Path | None, snapshots: Iterator[ExportSnapshot
     from collector.reports.export import WRITERS
 
     if out is None:
-        stdout = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
-        try:
-            WRITERS[form](stdout, snapshots)
-            stdout.flush()
-        finally:
-            stdout.detach()
+        assert isinstance(sys.stdout, TextIOWrapper)  # noqa: S101 - as Python opens it
+        sys.stdout.reconfigure(encoding="utf-8", errors="strict", newline="", line_buffering=False)
+        WRITERS[form](sys.stdout, snapshots)
+        sys.stdout.flush()
         return
     with _finished(out, folder=False) as part, part.open("w", encoding="utf-8", newline="") as file:
         WRITERS[form](file, snapshots)
