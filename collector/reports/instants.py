@@ -12,30 +12,27 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 def rfc3339(instant_s: int) -> str:
     """Epoch seconds as RFC 3339 in UTC, like 2026-03-31T12:05:00Z."""
-    return f"{_to_the_second(instant_s)}Z"
-
-
-def _to_the_second(instant_s: int) -> str:
-    days, second = divmod(instant_s, 86_400)
-    return f"{_day(days)}T{_minute(second // 60)}:{second % 60:02}"
-
-
-@lru_cache(maxsize=1440)
-def _minute(minute: int) -> str:
-    """What a clock shows so many minutes after midnight."""
-    return f"{minute // 60:02}:{minute % 60:02}"
-
-
-@lru_cache(maxsize=1024)
-def _day(days: int) -> str:
-    """The date so many days after the epoch; a history has thousands of instants a day."""
-    return (EPOCH + timedelta(days=days)).isoformat()
+    hours, second = divmod(instant_s, 3_600)
+    return f"{_hour(hours)}:{_clock(second)}Z"
 
 
 def rfc3339_ms(instant_ms: int) -> str:
     """Epoch milliseconds as RFC 3339 in UTC, like 2026-03-31T12:05:00.123Z."""
-    second, milli = divmod(instant_ms, 1000)
-    return f"{_to_the_second(second)}.{milli:03}Z"
+    hours, milli = divmod(instant_ms, 3_600_000)
+    return f"{_hour(hours)}:{_clock(milli // 1000)}.{milli % 1000:03}Z"
+
+
+@lru_cache(maxsize=1024)
+def _hour(hours: int) -> str:
+    """The date and the hour, so many hours after the epoch; a history has many instants in each."""
+    days, hour = divmod(hours, 24)
+    return f"{EPOCH + timedelta(days=days)}T{hour:02}"
+
+
+@lru_cache(maxsize=3_600)
+def _clock(second: int) -> str:
+    """The minutes and seconds that a clock shows so many seconds after the full hour."""
+    return f"{second // 60:02}:{second % 60:02}"
 
 
 def duration(seconds: int) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -16,39 +18,45 @@ from collector.reports.values import Cell, Column, Kind, Report, text
 # dropping one in front always gives the text back.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
 
+AT_ONCE = 100
+"""How many rows are written at once: about as many as fill the buffer of stdout."""
+
 
 def tsv_lines(report: Report[Any]) -> Iterator[str]:
     """A header and one line for each row, nothing quoted: no name holds a tab or a line end."""
     yield "\t".join(c.name for c in report.standalone) + "\n"
-    cells = [c.cell for c in report.standalone]
-    for row in report.rows:
-        yield "\t".join(_texts(cells, row)) + "\n"
+    for rows in _written(report.rows, [c.cell for c in report.standalone], _texts):
+        yield "".join([f"{line}\n" for line in map("\t".join, rows)])
 
 
 def csv_lines(report: Report[Any]) -> Iterator[str]:
     """RFC 4180, line ends included; text that a spreadsheet would run gets an apostrophe in front."""
-    line = _Line()
-    writer = csv.writer(line)
-    writer.writerow([c.name for c in report.standalone])
-    yield line.written
+    yield _csv([[c.name for c in report.standalone]])
     cells = [_guarded(c.cell) if c.kind is Kind.TEXT else c.cell for c in report.standalone]
-    for row in report.rows:
-        writer.writerow(_texts(cells, row))
-        yield line.written
+    yield from map(_csv, _written(report.rows, cells, _texts))
 
 
-def _texts(cells: Iterable[Callable[[Any], Cell]], row: object) -> list[str]:
+def _csv(rows: Iterable[Sequence[str]]) -> str:
+    lines = io.StringIO(newline="")
+    csv.writer(lines).writerows(rows)
+    return lines.getvalue()
+
+
+def _written(
+    rows: Iterable[object],
+    cells: Sequence[Callable[[Any], Cell]],
+    write: Callable[[Iterable[Cell]], list[str]],
+) -> Iterator[list[tuple[str, ...]]]:
+    """The cells of some rows at a time, column by column: a row by itself takes twice as long."""
+    coming = iter(rows)
+    while some := list(islice(coming, AT_ONCE)):
+        stacks = [write(map(cell, some)) for cell in cells]
+        yield list(zip(*stacks, strict=True)) or [()] * len(some)  # in PostgreSQL a row may have no columns
+
+
+def _texts(cells: Iterable[Cell]) -> list[str]:
     # Nearly all of them are text already.
-    return [said if isinstance(said := cell(row), str) else text(said) for cell in cells]
-
-
-class _Line:
-    """A file for csv.writer that keeps the line it wrote last."""
-
-    written = ""
-
-    def write(self, line: str) -> None:
-        self.written = line
+    return [said if isinstance(said, str) else text(said) for said in cells]
 
 
 def _guarded(cell: Callable[[Any], Cell]) -> Callable[[Any], Cell]:
@@ -90,13 +98,16 @@ def _array(objects: Iterable[str]) -> Iterator[str]:
     yield "[]" if before == "[\n" else "\n  ]"
 
 
-def _objects(columns: Iterable[Column[Any]], rows: Iterable[object]) -> Iterator[str]:
-    """Each row as JSON; nearly all cells are text, and an encoder of whole objects takes three times as long."""
-    cells = [(f"{_json(c.name)}: ", c.cell) for c in columns]
-    for row in rows:
-        said = [(name, cell(row)) for name, cell in cells]
-        parts = [name + (encode_basestring(it) if isinstance(it, str) else _json(it)) for name, it in said]
-        yield f"{{{', '.join(parts)}}}"
+def _objects(columns: Sequence[Column[Any]], rows: Iterable[object]) -> Iterator[str]:
+    """Each row as JSON; nearly all cells are text, and an encoder of whole objects takes several times as long."""
+    fields = [f"{_json(c.name)}: ".replace("%", "%%") + "%s" for c in columns]
+    form = f"{{{', '.join(fields)}}}"
+    for some in _written(rows, [c.cell for c in columns], _jsons):
+        yield from map(form.__mod__, some)
+
+
+def _jsons(cells: Iterable[Cell]) -> list[str]:
+    return [encode_basestring(said) if isinstance(said, str) else _json(said) for said in cells]
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
