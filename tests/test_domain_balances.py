@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.domain.balances import Balance, digest, exact_sum, plain, snapshot_of
+from collector.domain.balances import Balance, amount_in, cells, digest, exact_sum, of_cells, plain, snapshot_of
 from tests.ledgers import held, snapshot
 
 
@@ -47,6 +47,16 @@ def test_plain_never_writes_an_exponent(amount: Decimal, text: str) -> None:
 def test_a_sum_is_exact(amounts: list[str]) -> None:
     """Python's default context would round to 28 digits without a word."""
     assert Fraction(exact_sum(map(Decimal, amounts))) == sum(map(Fraction, amounts))
+
+
+@given(st.lists(amount_texts(), min_size=6, max_size=6))
+def test_a_balance_is_what_its_cells_say(amounts: list[str]) -> None:
+    """A history is written from text, and says what the numbers would."""
+    row = ("BTC", *amounts)
+    free, locked, frozen, withdrawing, *_ = map(Decimal, amounts)
+    assert cells(of_cells(row)) == row
+    assert amount_in("ipoable")(cells(of_cells(row))) == amounts[4]
+    assert amount_in("total")(cells(of_cells(row))) == plain(exact_sum([free, locked, frozen, withdrawing]))
 
 
 def test_a_sum_beyond_28_digits_keeps_both_ends() -> None:

@@ -49,7 +49,7 @@ def history() -> Report[HistoryRow]:
     amounts = {0: "0.50000000", 300: "0.00000001", 900: "0"}
     points = [
         AssetPoint(
-            due_at=DUE + at, received_at_ms=(DUE + at) * 1000 + 321, balance=held("=BTC", free, btc_valuation="0")
+            due_at=DUE + at, received_at_ms=(DUE + at) * 1000 + 321, cells=("=BTC", free, "0", "0", "0", "0", "0")
         )
         for at, free in amounts.items()
     ]

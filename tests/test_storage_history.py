@@ -146,7 +146,9 @@ def test_a_point_is_a_balance_and_when_it_was_true(database_url: str) -> None:
         record(writer, stored(account, T0 + 120, snapshot()))
     with reading(database_url) as connection:
         held_, unasked, zero = series.asset_points(connection, account, "BTC")
-    assert held_ == AssetPoint(due_at=T0, received_at_ms=T0 * 1000 + 345, balance=BTC.balances[0])
+    btc = ("BTC", "1.50", "0", "0", "0", "0", "1.50")
+    assert held_ == AssetPoint(due_at=T0, received_at_ms=T0 * 1000 + 345, cells=btc)
+    assert held_.balance == BTC.balances[0]
     assert unasked.balance == Balance.zero("BTC", btc_requested=False)
     assert zero.balance == Balance.zero("BTC", btc_requested=True)
 

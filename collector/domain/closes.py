@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from collector.domain.balances import exact_sum
+from collector.domain.balances import cells, exact_sum
 from collector.domain.records import AssetClose, AssetPoint, TotalPoint
 from collector.domain.renames import together
 
@@ -43,5 +43,5 @@ def _asset_sum(points: list[AssetPoint]) -> AssetPoint:
     return AssetPoint(
         due_at=min(point.due_at for point in points),
         received_at_ms=min(point.received_at_ms for point in points),
-        balance=together([point.balance for point in points]),
+        cells=cells(together([point.balance for point in points])),
     )

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
-from collector.domain.balances import Balance
+from collector.domain.balances import Balance, Cells, of_cells
 from collector.domain.periods import Period
 from collector.domain.ticks import FailReason
 
@@ -61,7 +61,12 @@ class AssetPoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     due_at: int
     received_at_ms: int
-    balance: Balance
+    cells: Cells
+
+    @property
+    def balance(self) -> Balance:
+        """Its amounts as numbers, made anew each time: a history is written from their text."""
+        return of_cells(self.cells)
 
 
 class AssetClose(msgspec.Struct, frozen=True, kw_only=True, gc=False):

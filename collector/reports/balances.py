@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from operator import attrgetter
 from typing import TypeVar
 
@@ -13,22 +13,16 @@ from collector.reports.values import Cell, Column, Kind
 Row = TypeVar("Row")
 
 
-def amount_columns(
-    balance_of: Callable[[Row], Balance | None], fields: Sequence[str] = FIELDS
-) -> tuple[Column[Row], ...]:
-    """A column for each field, exact and in plain notation; empty where Binance was not asked for the valuation.
-
-    All of them are empty where there is no balance.
-    """
-    return tuple(Column(name=name, kind=Kind.AMOUNT, cell=_amount(balance_of, name)) for name in fields)
+def amount_columns(balance_of: Callable[[Row], Balance]) -> tuple[Column[Row], ...]:
+    """A column for each field, exact and in plain notation; empty where Binance was not asked for the valuation."""
+    return tuple(Column(name=name, kind=Kind.AMOUNT, cell=_amount(balance_of, name)) for name in FIELDS)
 
 
-def _amount(balance_of: Callable[[Row], Balance | None], name: str) -> Callable[[Row], Cell]:
+def _amount(balance_of: Callable[[Row], Balance], name: str) -> Callable[[Row], Cell]:
     amount_of = attrgetter(name)
 
     def cell(row: Row) -> Cell:
-        balance = balance_of(row)
-        amount = None if balance is None else amount_of(balance)
+        amount = amount_of(balance_of(row))
         return None if amount is None else plain(amount)
 
     return cell

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from collector.domain.balances import Balance
+from collector.domain.balances import Balance, Cells, amount_in, exact
 from collector.domain.changes import Difference, Movement
 from collector.domain.coverage import PeriodCoverage
 from collector.domain.records import AssetClose, AssetPoint, Coverage, Gap, TotalClose, TotalPoint
@@ -29,8 +29,22 @@ def _at(path: str) -> Callable[[Any], Any]:
     return value
 
 
-def _amounts(of: str = "") -> tuple[Field[Any], ...]:
-    return _fields(Kind.AMOUNT, **{name: f"{of}{name}" for name in FIELDS})
+def _amounts() -> tuple[Field[Any], ...]:
+    return _fields(Kind.AMOUNT, **{name: name for name in FIELDS})
+
+
+def _amounts_of(cells: str) -> tuple[Field[Any], ...]:
+    """The amounts in the Cells at a path."""
+    return tuple(Field(name=name, kind=Kind.AMOUNT, value=_number(_at(cells), amount_in(name))) for name in FIELDS)
+
+
+def _number(cells_of: Callable[[Any], Cells | None], amount_of: Callable[[Cells], str | None]) -> Callable[[Any], Any]:
+    def value(row: Any) -> Any:
+        cells = cells_of(row)
+        text = None if cells is None else amount_of(cells)
+        return None if text is None else exact(text)
+
+    return value
 
 
 def _moments(of: str = "") -> tuple[Field[Any], ...]:
@@ -46,8 +60,8 @@ _PERIOD = _fields(Kind.TEXT, period="period.name")
 _COUNTS = ("due", "stored", "thinned", "failed", "missed")
 
 BALANCES: tuple[Field[Balance], ...] = (*_fields(Kind.TEXT, asset="asset"), *_amounts())
-POINTS: tuple[Field[AssetPoint], ...] = (*_moments(), *_amounts("balance."))
-CLOSES: tuple[Field[AssetClose], ...] = (*_PERIOD, *_moments("point."), *_amounts("point.balance."))
+POINTS: tuple[Field[AssetPoint], ...] = (*_moments(), *_amounts_of("cells"))
+CLOSES: tuple[Field[AssetClose], ...] = (*_PERIOD, *_moments("point."), *_amounts_of("point.cells"))
 TOTALS: tuple[Field[TotalPoint], ...] = (*_moments(), *_total())
 TOTAL_CLOSES: tuple[Field[TotalClose], ...] = (*_PERIOD, *_moments("point."), *_total("point."))
 DIFFERENCES: tuple[Field[Difference], ...] = (

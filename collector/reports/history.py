@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from collector.domain.balances import Balance
+from collector.domain.balances import amount_in
 from collector.domain.periods import Period
 from collector.domain.records import Account, AssetPoint, Gap
-from collector.reports.balances import amount_columns
 from collector.reports.bases import about, one_basis
 from collector.reports.fields import FIELDS
 from collector.reports.instants import rfc3339, rfc3339_ms
@@ -80,7 +79,7 @@ def _columns(about_what: HistoryOf) -> tuple[Column[HistoryRow], ...]:
         *(period if about_what.every else ()),
         Column(name="due_at", kind=Kind.INSTANT, cell=_due_at),
         Column(name="captured_at", kind=Kind.INSTANT, cell=_captured_at),
-        *amount_columns(_balance, about_what.fields),
+        *(Column(name=name, kind=Kind.AMOUNT, cell=_amount(name)) for name in about_what.fields),
         *(missing if about_what.as_sum else ()),
     )
 
@@ -102,5 +101,7 @@ def _captured_at(row: HistoryRow) -> Cell:
     return None if row.point is None else rfc3339_ms(row.point.received_at_ms)
 
 
-def _balance(row: HistoryRow) -> Balance | None:
-    return None if row.point is None else row.point.balance
+def _amount(field: str) -> Callable[[HistoryRow], Cell]:
+    """As it is stored; empty where there is no point, and where Binance was not asked for the valuation."""
+    amount_of = amount_in(field)
+    return lambda row: None if row.point is None else amount_of(row.point.cells)

@@ -12,14 +12,13 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 def rfc3339(instant_s: int) -> str:
     """Epoch seconds as RFC 3339 in UTC, like 2026-03-31T12:05:00Z."""
-    hours, second = divmod(instant_s, 3_600)
-    return f"{_hour(hours)}:{_clock(second)}Z"
+    return f"{_hour(instant_s // 3_600)}:{_clock(instant_s % 3_600)}Z"
 
 
 def rfc3339_ms(instant_ms: int) -> str:
     """Epoch milliseconds as RFC 3339 in UTC, like 2026-03-31T12:05:00.123Z."""
-    hours, milli = divmod(instant_ms, 3_600_000)
-    return f"{_hour(hours)}:{_clock(milli // 1000)}.{milli % 1000:03}Z"
+    hours, second = instant_ms // 3_600_000, instant_ms // 1000 % 3_600
+    return f"{_hour(hours)}:{_clock(second)}.{_fraction(instant_ms % 1000)}Z"
 
 
 @lru_cache(maxsize=1024)
@@ -33,6 +32,11 @@ def _hour(hours: int) -> str:
 def _clock(second: int) -> str:
     """The minutes and seconds that a clock shows so many seconds after the full hour."""
     return f"{second // 60:02}:{second % 60:02}"
+
+
+@lru_cache(maxsize=1_000)
+def _fraction(millis: int) -> str:
+    return f"{millis:03}"
 
 
 def duration(seconds: int) -> str:

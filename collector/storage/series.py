@@ -22,7 +22,7 @@ from sqlalchemy import (
     true,
 )
 
-from collector.domain.balances import AMOUNT_FIELDS, Balance
+from collector.domain.balances import AMOUNT_FIELDS, Balance, cells, exact
 from collector.domain.periods import Period
 from collector.domain.portfolio import values_by_asset
 from collector.domain.records import Account, AssetClose, AssetPoint, TotalClose, TotalPoint
@@ -31,7 +31,7 @@ from collector.storage import schema
 from collector.storage.asked import asked_periods, batches
 from collector.storage.history import balances_at, first_due
 from collector.storage.plain import plain
-from collector.storage.rows import exact, fetched, held, stored, streamed
+from collector.storage.rows import fetched, stored, streamed
 
 tick, balance = schema.tick, schema.balance
 
@@ -176,17 +176,16 @@ def _points(asset: str, rows: Iterable[Sequence[Any]], *, several: bool) -> Iter
 
 
 def _point_of_each(asset: str, rows: Iterable[Sequence[Any]]) -> Iterator[AssetPoint]:
-    nothing = [Balance.zero(asset, btc_requested=valued) for valued in (False, True)]
+    nothing = [cells(Balance.zero(asset, btc_requested=valued)) for valued in (False, True)]
     for due_at, received_at_ms, valued, free, locked, frozen, withdrawing, ipoable, btc_valuation, *_ in rows:
-        there = free is not None
-        amounts = (asset, free, locked, frozen, withdrawing, ipoable, btc_valuation)
-        balance = held(amounts) if there else nothing[bool(valued)]
-        yield AssetPoint(due_at=due_at, received_at_ms=received_at_ms, balance=balance)
+        there = (asset, free, locked, frozen, withdrawing, ipoable, btc_valuation)
+        amounts = nothing[bool(valued)] if free is None else there
+        yield AssetPoint(due_at=due_at, received_at_ms=received_at_ms, cells=amounts)
 
 
 def _as_one(of_tick: tuple[int, Iterable[AssetPoint]]) -> AssetPoint:
     points = list(of_tick[1])
-    return replace(points[0], balance=together([point.balance for point in points]))
+    return replace(points[0], cells=cells(together([point.balance for point in points])))
 
 
 def _totals(dialect: Dialect) -> Select[Any]:
