@@ -8,6 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from operator import attrgetter
 
+import msgspec
+
 from collector.domain.balances import AMOUNT_FIELDS, EXACT, Balance, exact_sum
 from collector.domain.records import Gap
 from collector.domain.valuation import Effects, split
@@ -65,8 +67,7 @@ class Difference:
         return self.before != self.after
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """When a snapshot was due and when its amounts were true: between `requested_at_ms` and `received_at_ms`."""
 
     due_at: int
@@ -74,8 +75,7 @@ class Taken:
     received_at_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Movement:
+class Movement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Amounts of one asset that differ between two snapshots that follow each other.
 
     It happened at some time between `earliest_ms` and `latest_ms`; `gaps` are those that lie between the two.

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
-from collector.domain.balances import Balance
+from collector.domain.balances import Balance, Cells, of_cells
 from collector.domain.changes import Movement, Taken, moved
 from collector.domain.records import Account, Gap
 from collector.domain.renames import NO_RENAMES, Renames
 from collector.storage import schema
 from collector.storage.ledger import each_gap
 from collector.storage.plain import plain
-from collector.storage.rows import held as balance_from
-from collector.storage.rows import stored, streamed
-from collector.storage.stacked import STACK, stacked, unstacked
+from collector.storage.rows import held_columns, stored, streamed
+from collector.storage.stacked import STACK, stacked, unstacked_rows
 
-tick = schema.tick
+tick, balance = schema.tick, schema.balance
 
 SHOWN_EVERY = 500
 """After how many snapshots it is said how far the reading has come."""
@@ -30,18 +30,11 @@ AT_ONCE = 200
 
 
 class _Held(NamedTuple):
-    """A snapshot and what it names, as `stacked` gives it."""
+    """When a snapshot was, whether it has valuations, and what it names: by name what `of_cells` takes."""
 
-    due_at: int
-    requested_at_ms: int | None
-    received_at_ms: int
-    valued: int
-    columns: str | None
-
-    @property
-    def taken(self) -> Taken:
-        """When it was."""
-        return Taken(due_at=self.due_at, requested_at_ms=self.requested_at_ms, received_at_ms=self.received_at_ms)
+    taken: Taken
+    valued: bool
+    rows: Mapping[str, Cells]
 
 
 def movements(
@@ -64,9 +57,9 @@ def movements(
     start = _before(connection, conditions, from_s)
     conditions += [tick.c.due_at >= start] if start is not None else []
     conditions += [tick.c.due_at < to_s] if to_s is not None else []
-    snapshots = _snapshots(connection, conditions, _names(asset, renames))
+    snapshots, amounts_of = _snapshots(connection, conditions, _names(asset, renames))
     gaps = _Gaps(each_gap(connection, account, from_s=start, to_s=to_s))
-    for earlier, later, renamed in _neighbours(snapshots, renames, seen):
+    for earlier, later, renamed in _neighbours(snapshots, amounts_of, renames, seen):
         for before, after in _pairs(earlier, later, renames, renamed=renamed):
             if asset in {None, after.asset} and moved(before, after):
                 yield Movement(
@@ -75,7 +68,7 @@ def movements(
                     after=after,
                     earlier=earlier.taken,
                     later=later.taken,
-                    gaps=gaps.between(earlier.due_at, later.due_at),
+                    gaps=gaps.between(earlier.taken.due_at, later.taken.due_at),
                 )
 
 
@@ -94,16 +87,33 @@ def _names(asset: str | None, renames: Renames) -> list[str] | None:
 
 def _snapshots(
     connection: Connection, conditions: Sequence[ColumnElement[bool]], names: Sequence[str] | None
-) -> Iterator[Row[Any]]:
-    """Rows with the fields of `_Held`."""
+) -> tuple[Iterator[Any], Callable[[Any], object]]:
+    """Rows with when each snapshot was and what it holds, and what finds in such a row the amounts to be compared.
+
+    Of one name it is asset, amounts and valuation, NULL for nothing; of several what `stacked` gives.
+    """
     dialect = connection.dialect
     of_tick = (tick.c.due_at, tick.c.requested_at, tick.c.received_at, tick.c.btc_requested)
-    chosen = (*(plain(column, dialect) for column in of_tick), stacked(dialect, names))
-    return streamed(connection, select(*chosen).where(*conditions).order_by(tick.c.due_at), at_once=AT_ONCE)
+    chosen = [plain(column, dialect) for column in of_tick]
+    if names is None or len(names) != 1:
+        wanted = select(*chosen, stacked(dialect, names)).where(*conditions).order_by(tick.c.due_at)
+        return streamed(connection, wanted, at_once=AT_ONCE), _stacked_amounts
+    there = and_(balance.c.account_id == tick.c.account_id, balance.c.due_at == tick.c.due_at)
+    named = tick.outerjoin(balance, and_(there, balance.c.asset == names[0]))
+    wanted = select(*chosen, *held_columns(dialect)).select_from(named).where(*conditions).order_by(tick.c.due_at)
+    return streamed(connection, wanted), itemgetter(slice(4, -1))
+
+
+def _stacked_amounts(row: Sequence[Any]) -> str | None:
+    columns: str | None = row[4]
+    return columns and columns[: columns.rindex(STACK)]  # without what they were worth
 
 
 def _neighbours(
-    snapshots: Iterable[Row[Any]], renames: Renames, seen: Callable[[int], None] | None
+    snapshots: Iterable[Any],
+    amounts_of: Callable[[Any], object],
+    renames: Renames,
+    seen: Callable[[int], None] | None,
 ) -> Iterator[tuple[_Held, _Held, bool]]:
     """Snapshots that follow each other where amounts differ as text, or (then true) a name began to mean another asset.
 
@@ -112,36 +122,44 @@ def _neighbours(
     days = [entry.on_s for entry in renames.entries]
     earlier, before = None, None
     for number, later in enumerate(snapshots, -1):
-        columns = later[-1]
-        amounts = columns and columns[: columns.rindex(STACK)]  # without what they were worth
+        amounts = amounts_of(later)
         if earlier is not None:
             if seen and number % SHOWN_EVERY == 0:
                 seen(later[0])
             renamed = bool(days) and any(earlier[0] < day <= later[0] for day in days)
             if amounts != before or renamed:
-                yield _Held._make(earlier), _Held._make(later), renamed
+                yield _held(earlier), _held(later), renamed
         earlier, before = later, amounts
+
+
+@lru_cache(maxsize=2)
+def _held(row: Any) -> _Held:
+    """The value of a row; where all snapshots differ, each is asked for twice in a row."""
+    due_at, requested_at_ms, received_at_ms, valued, *columns = row
+    return _Held(
+        taken=Taken(due_at=due_at, requested_at_ms=requested_at_ms, received_at_ms=received_at_ms),
+        valued=bool(valued),
+        rows={} if columns[0] is None else {row[0]: row for row in _rows(columns)},
+    )
+
+
+def _rows(columns: Sequence[Any]) -> Iterable[Cells]:
+    return [tuple(columns)] if len(columns) > 1 else unstacked_rows(columns[0])
 
 
 def _pairs(earlier: _Held, later: _Held, renames: Renames, *, renamed: bool) -> Iterator[tuple[Balance, Balance]]:
     """Each asset that may have moved, before and after, under the names of reports."""
-    old, new = _rows(earlier.columns), _rows(later.columns)
-    names = old.keys() | new.keys()
+    old, new, now = earlier.rows, later.rows, later.taken.due_at
+    names: AbstractSet[str] = old.keys() | new.keys()
     if not renamed:
         differing = {name for name in names if old.get(name, ())[:-1] != new.get(name, ())[:-1]}
-        names = _called_alike(names, differing, renames, later.due_at) if renames else differing
-    before, after = _called(old, names, renames, earlier.due_at), _called(new, names, renames, later.due_at)
-    for asset in sorted(before.keys() | after.keys()):
+        names = _called_alike(names, differing, renames, now) if renames else differing
+    before, after = _called(old, names, renames, earlier.taken.due_at), _called(new, names, renames, now)
+    for asset in sorted({*before, *after}):
         yield (
-            before.get(asset) or Balance.zero(asset, btc_requested=bool(earlier.valued)),
-            after.get(asset) or Balance.zero(asset, btc_requested=bool(later.valued)),
+            before.get(asset) or Balance.zero(asset, btc_requested=earlier.valued),
+            after.get(asset) or Balance.zero(asset, btc_requested=later.valued),
         )
-
-
-@lru_cache(maxsize=2)
-def _rows(columns: str | None) -> Mapping[str, tuple[str, ...]]:
-    """What `balance_from` takes, by name; where all snapshots differ, each is asked for twice in a row."""
-    return {} if columns is None else {row[0]: row for row in zip(*unstacked(columns), strict=True)}
 
 
 def _called_alike(names: AbstractSet[str], some: AbstractSet[str], renames: Renames, due_at: int) -> set[str]:
@@ -150,11 +168,9 @@ def _called_alike(names: AbstractSet[str], some: AbstractSet[str], renames: Rena
     return {name for name in names if renames.shown(name, due_at) in shown}
 
 
-def _called(
-    rows: Mapping[str, tuple[str, ...]], names: Iterable[str], renames: Renames, due_at: int
-) -> dict[str, Balance]:
-    found = [balance_from((*rows[name][:-1], rows[name][-1] or None)) for name in names if name in rows]
-    return {b.asset: b for b in renames.applied(found, due_at)}
+def _called(rows: Mapping[str, Cells], names: Iterable[str], renames: Renames, due_at: int) -> dict[str, Balance]:
+    found = {name: of_cells(rows[name]) for name in names if name in rows}
+    return {b.asset: b for b in renames.applied(list(found.values()), due_at)} if renames else found
 
 
 class _Gaps:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Dialect, and_, func, literal_column, select
@@ -24,19 +24,16 @@ def stacked(dialect: Dialect, names: Sequence[str] | None = None) -> ColumnEleme
     """
     of_tick = and_(balance.c.account_id == tick.c.account_id, balance.c.due_at == tick.c.due_at)
     of_tick = of_tick if names is None else and_(of_tick, balance.c.asset.in_(names))
-    alone = names is not None and len(names) == 1
-    columns = [_column(dialect, name, alone=alone) for name in BALANCE_COLUMNS]
+    columns = [_column(dialect, name) for name in BALANCE_COLUMNS]
     text = columns[0]
     for column in columns[1:]:
         text = text.op("||")(_written(STACK)).op("||")(column)
     return select(text).where(of_tick).scalar_subquery()
 
 
-def _column(dialect: Dialect, name: str, *, alone: bool) -> ColumnElement[Any]:
+def _column(dialect: Dialect, name: str) -> ColumnElement[Any]:
     cell = plain(balance.c[name], dialect)
     cell = func.coalesce(cell, "") if balance.c[name].nullable else cell
-    if alone:  # at most one row, by its key
-        return cell
     join = func.string_agg if is_postgresql(dialect) else func.group_concat
     return join(cell, _written(CELL))
 
@@ -49,3 +46,9 @@ def _written(separator: str) -> ColumnElement[str]:
 def unstacked(columns: str) -> list[list[str]]:
     """The cells of each column of a text that is not NULL."""
     return [column.split(CELL) for column in columns.split(STACK)]
+
+
+def unstacked_rows(columns: str) -> Iterable[Any]:
+    """The same balance by balance, with None for a valuation that was not asked for."""
+    *cells, values = unstacked(columns)
+    return zip(*cells, [value or None for value in values], strict=True)
