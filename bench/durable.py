@@ -16,10 +16,10 @@ from bench.built import ACCOUNT, FIRST_DUE_AT
 from bench.outcomes import INTERVAL_S, outcomes
 from collector.domain.records import Account
 from collector.domain.ticks import TickOutcome
-from collector.storage.accounts import open_ledger, register
-from collector.storage.engine import open_engine, reading
+from collector.storage.engine import inspecting, open_engine
 from collector.storage.plain import plain_rows
 from collector.storage.record import Recorder
+from collector.storage.registry import open_ledger, register
 from collector.storage.schema import balance, tick
 from collector.storage.upkeep import upgrade
 
@@ -103,6 +103,6 @@ def _rate(write: Callable[[TickOutcome, int], bool], some: Sequence[TickOutcome]
 
 def _content(url: str) -> Iterator[tuple[Any, ...]]:
     """All ticks and balances, as plain values."""
-    with reading(url) as connection:
+    with inspecting(url) as connection:
         for table in (tick, balance):
             yield from plain_rows(connection, table, table.c.keys())

@@ -5,37 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection
-
 from bench.answers import Point, Whole, texts
 from collector.domain.periods import Period
 from collector.domain.records import AssetClose, AssetPoint, StoredSnapshot
 from collector.storage import accounts, history, series
+from collector.storage.reader import Reader
 
 
 class Ours:
-    """One account of a database, asked by a connection that is kept."""
+    """One account of a database, asked by a reader that is kept."""
 
-    def __init__(self, connection: Connection, account: str, *, name: str = "ours") -> None:
-        found = accounts.find(connection, account)
+    def __init__(self, reader: Reader, account: str, *, name: str = "ours") -> None:
+        found = accounts.find(reader, account)
         assert found is not None
-        self.name, self._connection, self._account = name, connection, found
+        self.name, self._reader, self._account = name, reader, found
 
     def latest(self) -> StoredSnapshot | None:
         """By storage.history."""
-        return history.latest(self._connection, self._account)
+        return history.latest(self._reader, self._account)
 
     def as_of(self, instant_s: int) -> StoredSnapshot | None:
         """By storage.history."""
-        return history.as_of(self._connection, self._account, instant_s)
+        return history.as_of(self._reader, self._account, instant_s)
 
     def history(self, asset: str, from_s: int, to_s: int) -> list[AssetPoint]:
         """By storage.series."""
-        return list(series.asset_points(self._connection, self._account, asset, from_s=from_s, to_s=to_s))
+        return list(series.asset_points(self._reader, self._account, asset, from_s=from_s, to_s=to_s))
 
     def closes(self, asset: str, periods: Sequence[Period]) -> list[AssetClose]:
         """By storage.series."""
-        return list(series.asset_closes(self._connection, self._account, asset, periods))
+        return list(series.asset_closes(self._reader, self._account, asset, periods))
 
     def said(self, kind: str, answer: Any) -> Whole | list[Point] | None:
         """Explicit zeros are nothing elsewhere."""

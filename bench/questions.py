@@ -23,7 +23,7 @@ from bench.ours import Ours
 from bench.rivals import cache
 from bench.rows import cached
 from collector.domain.periods import slices
-from collector.storage.engine import reading
+from collector.storage.reader import reading
 
 KINDS = ("latest", "as_of", "history", "closes")
 LEAST_ROWS, MOST_RIVAL_ROWS = 4_000, 10_000_000

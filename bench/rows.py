@@ -13,10 +13,10 @@ from bench.built import Built, Lost, planned
 from bench.portfolio import Held, Portfolio
 from bench.rivals import cache
 from collector.domain.ticks import MissReason
-from collector.storage.accounts import open_ledger, register
 from collector.storage.engine import open_engine
 from collector.storage.record import Recorder
-from collector.storage.schema import REVISIONS
+from collector.storage.registry import open_ledger, register
+from collector.storage.revisions import REVISIONS
 from collector.storage.upkeep import upgrade
 
 VERSION = 1

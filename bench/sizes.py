@@ -9,7 +9,8 @@ from bench import parquet, plaintable
 from bench.durable import new_ledger, recorded_ms, recording
 from bench.outcomes import ASSETS, outcomes
 from collector.storage.accounts import every_account
-from collector.storage.engine import reading
+from collector.storage.engine import inspecting
+from collector.storage.reader import Reader
 from collector.storage.stats import usage
 
 
@@ -29,8 +30,8 @@ def _recorded(url: str, rows: int) -> dict[str, Any]:
     with recording(url) as write:
         for outcome in outcomes(account, rows // ASSETS):
             write(outcome, recorded_ms(outcome))
-    with reading(url) as connection:
-        found = usage(connection, every_account(connection))
+    with inspecting(url) as connection:
+        found = usage(connection, every_account(Reader.over(connection)))
     return _size(found.bytes, sum(one.balances for one in found.accounts))
 
 

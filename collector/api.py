@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import overload
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Connection
-
 from collector.config.database import normal_url
 from collector.domain.balances import Balance
 from collector.domain.changes import Difference, Movement, compare, sum_of_effects
@@ -39,8 +37,8 @@ from collector.reports.instants import rfc3339
 from collector.storage import coverage as ticks
 from collector.storage import history, ledger, series
 from collector.storage.accounts import every_account
-from collector.storage.engine import reading
 from collector.storage.movements import movements
+from collector.storage.reader import Reader, reading
 
 When = str | date | datetime
 """A datetime with its time zone, a date (its first moment in the history's zone), or text as the commands take it."""
@@ -94,21 +92,21 @@ class History:
 
     def accounts(self) -> tuple[str, ...]:
         """The names of all accounts that were ever collected."""
-        with reading(self._url) as connection:
-            return tuple(account.name for account in every_account(connection))
+        with reading(self._url) as reader:
+            return tuple(account.name for account in every_account(reader))
 
     def latest(self) -> Holdings:
         """The newest snapshot."""
-        with self._asking() as (connection, account):
-            found = history.latest(connection, account, renames=self._renames)
-            return _holdings(connection, account, found, None)
+        with self._asking() as (reader, account):
+            found = history.latest(reader, account, renames=self._renames)
+            return _holdings(reader, account, found, None)
 
     def as_of(self, instant: When) -> Holdings:
         """The newest snapshot that was due at this instant or before."""
         at = self._instant(instant)
-        with self._asking() as (connection, account):
-            found = history.as_of(connection, account, at, renames=self._renames)
-            return _holdings(connection, account, found, at)
+        with self._asking() as (reader, account):
+            found = history.as_of(reader, account, at, renames=self._renames)
+            return _holdings(reader, account, found, at)
 
     @overload
     def asset(
@@ -127,17 +125,17 @@ class History:
         period of which nothing is known has no point.
         """
         from_s, to_s = self._range(since, until)
-        with self._asking() as (connection, account):
-            first = history.first_due(connection, account, name, renames=self._renames)
+        with self._asking() as (reader, account):
+            first = history.first_due(reader, account, name, renames=self._renames)
             if first is None:
                 raise NoDataError(f"account {account.name!r} was never seen to hold {name!r}")
             start_s = first if from_s is None else from_s
-            gaps = tuple(ledger.gaps(connection, account, from_s=start_s, to_s=to_s))
+            gaps = tuple(ledger.gaps(reader, account, from_s=start_s, to_s=to_s))
             if every is None:
-                points = series.asset_points(connection, account, name, from_s=from_s, to_s=to_s, renames=self._renames)
+                points = series.asset_points(reader, account, name, from_s=from_s, to_s=to_s, renames=self._renames)
                 return Rows(rows=tuple(points), fields=flat.POINTS, gaps=gaps)
-            spans = self._periods(connection, account, every, start_s, to_s)
-            closes = series.asset_closes(connection, account, name, spans, renames=self._renames)
+            spans = self._periods(reader, account, every, start_s, to_s)
+            closes = series.asset_closes(reader, account, name, spans, renames=self._renames)
             return Rows(rows=tuple(closes), fields=flat.CLOSES, gaps=gaps)
 
     @overload
@@ -151,25 +149,23 @@ class History:
     ) -> Rows[TotalPoint] | Rows[TotalClose]:
         """The value in BTC at each snapshot, or at the last one of each period."""
         from_s, to_s = self._range(since, until)
-        with self._asking() as (connection, account):
-            start_s = series.first_snapshot(connection, account) if from_s is None else from_s
+        with self._asking() as (reader, account):
+            start_s = series.first_snapshot(reader, account) if from_s is None else from_s
             if start_s is None:
                 raise _no_snapshot(account, None)
-            gaps = tuple(ledger.gaps(connection, account, from_s=start_s, to_s=to_s))
+            gaps = tuple(ledger.gaps(reader, account, from_s=start_s, to_s=to_s))
             if every is None:
-                points = series.total_points(connection, account, from_s=from_s, to_s=to_s)
+                points = series.total_points(reader, account, from_s=from_s, to_s=to_s)
                 return Rows(rows=tuple(points), fields=flat.TOTALS, gaps=gaps)
-            spans = self._periods(connection, account, every, start_s, to_s)
-            return Rows(
-                rows=tuple(series.total_closes(connection, account, spans)), fields=flat.TOTAL_CLOSES, gaps=gaps
-            )
+            spans = self._periods(reader, account, every, start_s, to_s)
+            return Rows(rows=tuple(series.total_closes(reader, account, spans)), fields=flat.TOTAL_CLOSES, gaps=gaps)
 
     def diff(self, earlier: When, later: When) -> Diff:
         """What differs between the snapshots as of two instants."""
         from_s, to_s = self._range(earlier, later)
-        with self._asking() as (connection, account):
+        with self._asking() as (reader, account):
             before, after = (
-                _found(account, history.as_of(connection, account, at or 0, renames=self._renames), at)
+                _found(account, history.as_of(reader, account, at or 0, renames=self._renames), at)
                 for at in (from_s, to_s)
             )
             differences = compare(
@@ -178,7 +174,7 @@ class History:
             return Diff(
                 rows=tuple(d for d in differences if d.moved),
                 fields=flat.DIFFERENCES,
-                gaps=tuple(ledger.gaps(connection, account, from_s=before.due_at, to_s=to_s)),
+                gaps=tuple(ledger.gaps(reader, account, from_s=before.due_at, to_s=to_s)),
                 before=before,
                 after=after,
                 effects=sum_of_effects(differences),
@@ -189,15 +185,15 @@ class History:
     ) -> Rows[Movement]:
         """Every movement of amounts, of one asset or all, each with the time in which it happened and its gaps."""
         from_s, to_s = self._range(since, until)
-        with self._asking() as (connection, account):
-            found = movements(connection, account, asset=asset, from_s=from_s, to_s=to_s, renames=self._renames)
+        with self._asking() as (reader, account):
+            found = movements(reader, account, asset=asset, from_s=from_s, to_s=to_s, renames=self._renames)
             return Rows(rows=tuple(found), fields=flat.MOVEMENTS)
 
     def gaps(self, *, since: When | None = None, until: When | None = None) -> Rows[Gap]:
         """When nothing was collected, and why; the open gap reaches to the present."""
         from_s, to_s = self._range(since, until)
-        with self._asking() as (connection, account):
-            found = tuple(ledger.gaps(connection, account, from_s=from_s, to_s=to_s))
+        with self._asking() as (reader, account):
+            found = tuple(ledger.gaps(reader, account, from_s=from_s, to_s=to_s))
             return Rows(rows=found, fields=flat.GAPS, gaps=found)
 
     @overload
@@ -211,26 +207,24 @@ class History:
         from_s, to_s = self._range(since, until)
         if every is None and (from_s, to_s) != (None, None):
             raise UsageError("coverage of a range is told by its periods: say every='1d', '1w' or '1mo'")
-        with self._asking() as (connection, account):
+        with self._asking() as (reader, account):
             if every is None:
-                return Rows(rows=tuple(ledger.coverage(connection, account)), fields=flat.COVERAGE)
-            now_s = ticks.database_now(connection)
-            first, last = ticks.due_span(connection, account, now_s=now_s) or (0, 0)
+                return Rows(rows=tuple(ledger.coverage(reader, account)), fields=flat.COVERAGE)
+            now_s = ticks.database_now(reader)
+            first, last = ticks.due_span(reader, account, now_s=now_s) or (0, 0)
             start_s, end_s = first if from_s is None else from_s, last if to_s is None else min(to_s, now_s + 1)
             spans = list(periods(_every(every), start_s, end_s, self._zone)) if last else []
-            found = ticks.period_coverage(connection, account, spans, now_s=now_s)
+            found = ticks.period_coverage(reader, account, spans, now_s=now_s)
             return Rows(rows=tuple(found), fields=flat.PERIOD_COVERAGE)
 
     @contextmanager
-    def _asking(self) -> Iterator[tuple[Connection, Account]]:
-        with reading(self._url) as connection:
-            yield connection, _chosen(every_account(connection), self._name)
+    def _asking(self) -> Iterator[tuple[Reader, Account]]:
+        with reading(self._url) as reader:
+            yield reader, _chosen(every_account(reader), self._name)
 
-    def _periods(
-        self, connection: Connection, account: Account, every: str, start_s: int, to_s: int | None
-    ) -> list[Period]:
+    def _periods(self, reader: Reader, account: Account, every: str, start_s: int, to_s: int | None) -> list[Period]:
         """Up to now, or to the newest snapshot of a clock that ran ahead: of the future nothing can be said."""
-        newest = history.latest(connection, account)
+        newest = history.latest(reader, account)
         now_s = max(int(self._clock()), newest.due_at if newest else 0) + 1
         return list(periods(_every(every), start_s, now_s if to_s is None else min(to_s, now_s), self._zone))
 
@@ -280,10 +274,10 @@ def _chosen(accounts: list[Account], name: str | None) -> Account:
     raise NoDataError("nothing has been collected yet")
 
 
-def _holdings(connection: Connection, account: Account, found: StoredSnapshot | None, at: int | None) -> Holdings:
+def _holdings(reader: Reader, account: Account, found: StoredSnapshot | None, at: int | None) -> Holdings:
     snapshot = _found(account, found, at)
     to_s = None if at is None else at + 1
-    gaps = tuple(ledger.gaps(connection, account, from_s=snapshot.due_at, to_s=to_s))
+    gaps = tuple(ledger.gaps(reader, account, from_s=snapshot.due_at, to_s=to_s))
     return Holdings(rows=snapshot.balances, fields=flat.BALANCES, gaps=gaps, snapshot=snapshot)
 
 

@@ -17,12 +17,14 @@ from collector.collect import Target
 from collector.config.values import AccountSettings, Settings
 from collector.domain.records import Account
 from collector.errors import ConfigError
-from collector.storage.accounts import note_key, register
-from collector.storage.engine import describe, open_engine, reading, sqlite_file
+from collector.storage.engine import open_engine
 from collector.storage.lock import held_file
+from collector.storage.reader import reading
 from collector.storage.record import Recorder
+from collector.storage.registry import note_key, register
 from collector.storage.spool import Spool
 from collector.storage.upkeep import back_up_before_upgrade, upgrade
+from collector.storage.urls import describe, sqlite_file
 
 MINUTE_S = 60
 MEGABYTE = 1_000_000

@@ -9,9 +9,10 @@ import tempfile
 from pathlib import Path
 
 from collector.domain.ticks import FailReason, MissReason, TickRange
-from collector.storage import accounts, upkeep
+from collector.storage import registry, upkeep
 from collector.storage.record import Recorder
-from collector.storage.schema import REVISIONS, metadata
+from collector.storage.revisions import REVISIONS
+from collector.storage.schema import metadata
 from tests.ledgers import T0, ask, failed, held, instant, record, recorder, register, snapshot, stored
 from tests.lives import prune
 from tests.postgres import any_server
@@ -106,19 +107,19 @@ def _live(writer: Recorder) -> None:
     )
     with writer.transaction() as connection:
         prune(connection, account.id, [T0 + 60, T0 + 120], 60)
-        accounts.note_key(connection, account.id, "0123456789abcdef")
-        accounts.note_run(connection, host="h", pid=7, started_at_ms=T0 * 1000 + 1, version="0.1.0")
-        accounts.note_run_end(connection, host="h", started_at_ms=T0 * 1000 + 1, ended_at_ms=T0 * 1000 + 2)
+        registry.note_key(connection, account.id, "0123456789abcdef")
+        registry.note_run(connection, host="h", pid=7, started_at_ms=T0 * 1000 + 1, version="0.1.0")
+        registry.note_run_end(connection, host="h", started_at_ms=T0 * 1000 + 1, ended_at_ms=T0 * 1000 + 2)
     _schedule(writer, account.id, None, T0 + 500)
     other = register(writer, "only BTC", asset_scope="BTC")
     _schedule(writer, other.id, 300, T0)
     with writer.transaction() as connection:
-        accounts.note_stop(connection, other.id, stopped_at_ms=T0 * 1000 + 7, reason="key_rejected", probe_at_ms=None)
+        registry.note_stop(connection, other.id, stopped_at_ms=T0 * 1000 + 7, reason="key_rejected", probe_at_ms=None)
 
 
 def _schedule(writer: Recorder, account_id: int, interval_s: int | None, now_s: int) -> None:
     with writer.transaction() as connection:
-        accounts.open_ledger(connection, account_id, interval_s=interval_s, now_s=now_s)
+        registry.open_ledger(connection, account_id, interval_s=interval_s, now_s=now_s)
 
 
 def write(url: str) -> Path:

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Engine, make_url, text
 from collector.domain.balances import Balance, Snapshot, snapshot_of
 from collector.domain.records import Account
 from collector.domain.ticks import FailReason, Outcome, TickOutcome
-from collector.storage import accounts
-from collector.storage.engine import Role, open_engine
+from collector.storage import registry
+from collector.storage.engine import open_engine
 from collector.storage.record import Recorder
+from collector.storage.sqlite import Role
 
 T0 = 1_699_999_800
 """2023-11-14 22:10:00 UTC, a due instant of every interval that the tests use (1, 7 aside, 60, 300, 600 s)."""
@@ -97,7 +98,7 @@ def recorder(url: str) -> Iterator[Recorder]:
 def register(writer: Recorder, name: str = "main", *, asset_scope: str | None = None, now_s: int = T0) -> Account:
     """An account of this name."""
     with writer.transaction() as connection:
-        return accounts.register(connection, name, asset_scope=asset_scope, now_ms=now_s * 1000)
+        return registry.register(connection, name, asset_scope=asset_scope, now_ms=now_s * 1000)
 
 
 def record(writer: Recorder, outcome: TickOutcome) -> bool:

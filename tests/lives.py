@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from collector.domain.records import Account, Gap
 from collector.domain.ticks import FailReason, MissReason, TickRange
-from collector.storage import accounts
+from collector.storage import registry
 from collector.storage.record import Recorder
 from tests.ledgers import failed, record, rows, stored
 
@@ -64,7 +64,7 @@ class Life:
         for t in self.due_before(self.clock):
             self.answers.setdefault(t, ("missed", "not_running"))
         with self.writer.transaction() as connection:
-            accounts.open_ledger(connection, self.account.id, interval_s=interval_s, now_s=self.clock)
+            registry.open_ledger(connection, self.account.id, interval_s=interval_s, now_s=self.clock)
         if self.interval_at(self.clock) != interval_s:
             self.said[self.clock] = interval_s
 

@@ -8,7 +8,7 @@ from sqlalchemy import insert
 from collector.domain.balances import Balance
 from collector.domain.records import Account
 from collector.domain.ticks import MissReason, TickRange
-from collector.storage import accounts
+from collector.storage import registry
 from collector.storage.record import Recorder
 from collector.storage.schema import price
 from tests.ledgers import failed, held, record, recorder, register, snapshot, stored
@@ -73,7 +73,7 @@ def live(writer: Recorder, account: Account, life: dict[int, tuple[Balance, ...]
 def schedule(writer: Recorder, account: Account, interval_s: int | None, now_s: int) -> None:
     """From now on the account is due at this interval."""
     with writer.transaction() as connection:
-        accounts.open_ledger(connection, account.id, interval_s=interval_s, now_s=now_s)
+        registry.open_ledger(connection, account.id, interval_s=interval_s, now_s=now_s)
 
 
 def fill(url: str, *, second: bool = False) -> None:

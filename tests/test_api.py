@@ -13,7 +13,7 @@ import pytest
 from collector import History
 from collector.domain.ticks import MissReason, TickRange
 from collector.errors import NoDataError, UsageError
-from collector.storage import accounts
+from collector.storage import registry
 from tests.ledgers import failed, held, record, recorder, register, snapshot, stored
 
 DOCUMENT = (Path(__file__).parent.parent / "docs/python.md").read_text(encoding="utf-8")
@@ -28,7 +28,7 @@ def url(database_url: str) -> str:
     with recorder(database_url) as writer:
         account = register(writer, now_s=START)
         with writer.transaction() as connection:
-            accounts.open_ledger(connection, account.id, interval_s=HOUR, now_s=START)
+            registry.open_ledger(connection, account.id, interval_s=HOUR, now_s=START)
         one = held("BTC", "1.00000000", btc_valuation="1.00000000")
         two = held("BTC", "1.5", locked="0.5", btc_valuation="2")
         record(writer, stored(account, START, snapshot(one, ETH), interval_s=HOUR))
@@ -38,7 +38,7 @@ def url(database_url: str) -> str:
         writer.record_missed(account.id, lost, MissReason.OVERRUN)
         record(writer, stored(account, START + 4 * HOUR, snapshot(two), interval_s=HOUR))
         with writer.transaction() as connection:
-            accounts.open_ledger(connection, account.id, interval_s=None, now_s=START + 4 * HOUR + 1)
+            registry.open_ledger(connection, account.id, interval_s=None, now_s=START + 4 * HOUR + 1)
     return database_url
 
 

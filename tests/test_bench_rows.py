@@ -13,8 +13,9 @@ from bench.built import Built
 from bench.portfolio import names
 from bench.rows import build, cached
 from collector.storage import accounts, history, ledger, series
-from collector.storage.engine import reading
-from collector.storage.schema import REVISIONS
+from collector.storage.engine import inspecting
+from collector.storage.reader import Reader, reading
+from collector.storage.revisions import REVISIONS
 from collector.storage.upkeep import revision_of
 from collector.storage.verify import problems_in
 from tests.ledgers import ask
@@ -31,8 +32,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 def test_the_program_itself_finds_nothing_wrong(built: Built) -> None:
     """Digests, sums, the ledger's identity, references and CHECKs hold."""
     counts = Counter[str]()
-    with reading(built.url) as connection:
-        every = accounts.every_account(connection)
+    with inspecting(built.url) as connection:
+        every = accounts.every_account(Reader.over(connection))
         found = list(problems_in(connection, every, whole=True, counts=counts, show=lambda *_: None))
     assert found == []
     assert counts == {"accounts": 1, "ticks": built.stored + built.failed, "balances": built.rows, "ranges": 3}
@@ -44,22 +45,22 @@ def test_it_is_said_what_lies_in_the_file(built: Built) -> None:
     assert (built.rows, built.stored, built.interval_s, len(built.assets)) == (8_020, 201, 60, 40)
     assert ask(built.url, "SELECT min(due_at), max(due_at) FROM tick") == [(built.first_due_at, built.last_due_at)]
     assert (built.last_due_at - built.first_due_at) // 60 + 1 == built.ticks
-    with reading(built.url) as connection:
-        (one,) = accounts.every_account(connection)
-        gaps = list(ledger.gaps(connection, one, to_s=built.last_due_at))
+    with inspecting(built.url) as connection:
+        (one,) = accounts.every_account(Reader.over(connection))
+        gaps = list(ledger.gaps(Reader.over(connection), one, to_s=built.last_due_at))
         assert [(gap.start_at, gap.last_due_at, gap.ticks, gap.reasons) for gap in gaps] == [
             (lost.start_at, lost.last_due_at, lost.ticks, (str(lost.reason),)) for lost in built.lost
         ]
-        assert history.known_assets(connection, one) == list(built.assets)
+        assert history.known_assets(Reader.over(connection), one) == list(built.assets)
     assert one.name == built.account
     assert (sum(gap.failed for gap in gaps), sum(gap.missed for gap in gaps)) == (built.failed, built.missed)
 
 
 def test_assets_move_as_they_are_said_to(built: Built) -> None:
     """One often, one a dozen times, one is not there for a while; most stand still."""
-    with reading(built.url) as connection:
-        (one,) = accounts.every_account(connection)
-        held = {name: list(series.asset_points(connection, one, name)) for name in built.assets}
+    with reading(built.url) as reader:
+        (one,) = accounts.every_account(reader)
+        held = {name: list(series.asset_points(reader, one, name)) for name in built.assets}
     moves = {
         name: sum(old.balance.free != new.balance.free for old, new in pairwise(points))
         for name, points in held.items()

@@ -20,7 +20,7 @@ from collector.config.values import AccountSettings, BinanceSettings, Secret
 from collector.errors import ConfigError, DatabaseError, SchemaMissingError
 from collector.sandbox.accounts import Account, ed25519_account, hmac_account, rsa_account
 from collector.sandbox.server import Sandbox
-from collector.storage import engine, schema, upkeep
+from collector.storage import revisions, upkeep
 from tests.collecting import configured, settings_of
 from tests.ledgers import T0, ask, record, recorder, register, stored
 
@@ -102,9 +102,8 @@ def test_an_older_sqlite_file_is_copied_before_it_is_migrated(
     file, folder = tmp_path / "c.db", tmp_path / "migrations"
     file.write_bytes(sqlite_template.read_bytes())
     _with_a_further_revision(folder)
-    newest = schema.REVISIONS[-1]
-    for module in (schema, engine):
-        monkeypatch.setattr(module, "REVISIONS", (newest, "9999"))
+    newest = revisions.REVISIONS[-1]
+    monkeypatch.setattr(revisions, "REVISIONS", (newest, "9999"))
     monkeypatch.setattr(upkeep, "migrations_folder", lambda: folder)
     said = ready_database(settings_of(f"sqlite:///{file}"))
     copy = tmp_path / "c.db.before-9999"
@@ -122,7 +121,7 @@ def _with_a_further_revision(folder: Path) -> None:
     for path in upkeep.migrations_folder().rglob("*.py"):
         (folder / path.relative_to(upkeep.migrations_folder())).write_text(path.read_text())
     (folder / "versions" / "9999_more.py").write_text(
-        f'revision = "9999"\ndown_revision = "{schema.REVISIONS[-1]}"\n\n\ndef upgrade() -> None:\n    pass\n'
+        f'revision = "9999"\ndown_revision = "{revisions.REVISIONS[-1]}"\n\n\ndef upgrade() -> None:\n    pass\n'
     )
 
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from collector.storage import engine, schema, upkeep
+from collector.storage import revisions, upkeep
 from tests.command_line import CommandLine, command_line
 from tests.ledgers import T0, ask, record, recorder, register, stored
 
@@ -51,8 +51,7 @@ def test_an_older_file_is_copied_before_it_is_migrated(
     file.write_bytes(sqlite_template.read_bytes())
     with recorder(f"sqlite:///{file}") as writer:
         record(writer, stored(register(writer), T0))
-    for module in (schema, engine):
-        monkeypatch.setattr(module, "REVISIONS", ("0001", "0002"))
+    monkeypatch.setattr(revisions, "REVISIONS", ("0001", "0002"))
     done = cli("db", "upgrade", "--database", str(file))
     assert (done.code, done.out) == (6, "")
     assert "0002" in done.err
@@ -67,8 +66,7 @@ def test_the_step_from_one_revision_to_the_next_is_told(
     database_url: str, cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An operator wants to know what happened to the tables."""
-    for module in (schema, engine):
-        monkeypatch.setattr(module, "REVISIONS", ("0001", "0002"))
+    monkeypatch.setattr(revisions, "REVISIONS", ("0001", "0002"))
 
     def migrate(connection: object, direction: str, revision: str) -> None:
         assert (direction, revision) == ("upgrade", "0002")

@@ -13,7 +13,7 @@ from collector.cli import demo as module
 from collector.cli.demo import _collector, _count, _end, _fresh_database, _show, _until
 from collector.domain.ticks import MissReason, TickRange
 from collector.errors import CollectorError
-from collector.storage.accounts import open_ledger
+from collector.storage.registry import open_ledger
 from tests.ledgers import T0, record, recorder, register, stored
 from tests.processes import clean_environment, collector
 

@@ -16,8 +16,8 @@ import pytest
 from collector.errors import UsageError
 from collector.reports.export import write_csv
 from collector.storage.accounts import every_account
-from collector.storage.engine import reading
 from collector.storage.export import plain_snapshots
+from collector.storage.reader import reading
 from collector.storage.record import Recorder
 from tests.command_line import CommandLine, command_line
 from tests.ledgers import failed, held, record, recorder, register, snapshot, stored

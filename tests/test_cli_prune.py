@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.storage import accounts
+from collector.storage import registry
 from collector.storage.lock import held
 from tests.command_line import CommandLine, command_line
 from tests.ledgers import T0, ask, record, recorder, register, stored
@@ -26,7 +26,7 @@ def url(database_url: str) -> str:
         for name in ("main", "other"):
             account = register(writer, name)
             with writer.transaction() as connection:
-                accounts.open_ledger(connection, account.id, interval_s=600, now_s=T0)
+                registry.open_ledger(connection, account.id, interval_s=600, now_s=T0)
             for n in range(18):
                 record(writer, stored(account, T0 + 600 * n, interval_s=600))
     return database_url

@@ -7,7 +7,7 @@ import pytest
 
 from collector.domain.records import Account, Wait
 from collector.domain.ticks import FailReason
-from collector.storage import accounts
+from collector.storage import registry
 from collector.storage.record import Recorder
 from tests.command_line import CommandLine, command_line
 from tests.ledgers import failed, held, record, recorder, register, snapshot, stored
@@ -26,7 +26,7 @@ def collected(writer: Recorder, name: str, *, since_hours: int) -> tuple[Account
     newest = int(time.time()) // HOUR * HOUR
     account = register(writer, name)
     with writer.transaction() as connection:
-        accounts.open_ledger(connection, account.id, interval_s=HOUR, now_s=newest - since_hours * HOUR)
+        registry.open_ledger(connection, account.id, interval_s=HOUR, now_s=newest - since_hours * HOUR)
     return account, newest
 
 
@@ -68,7 +68,7 @@ def test_an_account_whose_ticks_all_failed_ends_with_1(database_url: str, cli: C
         account, newest = collected(writer, "main", since_hours=0)
         record(writer, failed(account, newest, FailReason.KEY_REJECTED, interval_s=HOUR))
         with writer.transaction() as connection:
-            accounts.note_stop(
+            registry.note_stop(
                 connection, account.id, stopped_at_ms=newest * 1000, reason="key_rejected", probe_at_ms=None
             )
     done = cli("status", "--format", "table")
@@ -98,10 +98,10 @@ def test_daemon_waits_and_clock_are_told(database_url: str, cli: CommandLine) ->
         account, newest = collected(writer, "main", since_hours=0)
         record(writer, stored(account, newest, interval_s=HOUR))
         with writer.transaction() as connection:
-            accounts.note_run(connection, host="box", pid=4711, started_at_ms=now_ms - 60_000, version="9.8")
+            registry.note_run(connection, host="box", pid=4711, started_at_ms=now_ms - 60_000, version="9.8")
             reason = FailReason.BANNED
-            accounts.note_wait(connection, Wait(scope="account:main", until_ms=now_ms + 600_000, reason=reason))
-            accounts.note_wait(connection, Wait(scope="ip", until_ms=now_ms - 1, reason=reason))
+            registry.note_wait(connection, Wait(scope="account:main", until_ms=now_ms + 600_000, reason=reason))
+            registry.note_wait(connection, Wait(scope="ip", until_ms=now_ms - 1, reason=reason))
     report = json.loads(cli("status", "--json").out)
     assert (report["daemon"]["host"], report["daemon"]["pid"], report["daemon"]["clean"]) == ("box", 4711, False)
     assert [(w["scope"], w["reason"]) for w in report["waits"]] == [("account:main", "banned")]
@@ -109,6 +109,6 @@ def test_daemon_waits_and_clock_are_told(database_url: str, cli: CommandLine) ->
     assert cli("status").err.startswith("collector: waiting until ")
 
     with recorder(database_url) as writer, writer.transaction() as connection:
-        accounts.note_run_end(connection, host="box", started_at_ms=now_ms - 60_000, ended_at_ms=now_ms - 30_000)
+        registry.note_run_end(connection, host="box", started_at_ms=now_ms - 60_000, ended_at_ms=now_ms - 30_000)
     assert json.loads(cli("status", "--json").out)["daemon"]["clean"] is True
     assert "daemon 9.8, pid 4711 on box, started 1 min" in cli("status", "--format", "table").out

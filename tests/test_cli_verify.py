@@ -11,7 +11,7 @@ from collector.cli.progress import progress
 from collector.domain.audit import Flaw, Problem
 from collector.reports.flaws import flaws_report
 from collector.reports.usage import size
-from collector.storage import accounts
+from collector.storage import registry
 from tests.command_line import CommandLine, command_line
 from tests.damage import plant
 from tests.ledgers import T0, instant, record, recorder, register, stored
@@ -33,7 +33,7 @@ def url(database_url: str) -> str:
             account = register(writer, name)
             for interval_s, now_s in ((60, T0), (None, T0 + 120)):
                 with writer.transaction() as connection:
-                    accounts.open_ledger(connection, account.id, interval_s=interval_s, now_s=now_s)
+                    registry.open_ledger(connection, account.id, interval_s=interval_s, now_s=now_s)
                 if interval_s:
                     for n in (0, 1):
                         record(writer, stored(account, T0 + 60 * n))

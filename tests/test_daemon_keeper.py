@@ -19,7 +19,7 @@ from collector.daemon.keeper import Keeper
 from collector.domain.records import Account
 from collector.domain.ticks import MissReason, Outcome, TickOutcome, TickRange
 from collector.errors import DamagedError, DatabaseError
-from collector.storage import accounts
+from collector.storage import registry
 from collector.storage.record import Recorder
 from collector.storage.spool import Spool
 from collector.storage.spoolfile import looking_at
@@ -211,7 +211,7 @@ def test_a_restart_stores_what_was_left_before_it_writes_downtime(database_url: 
 def open_ledger(writer: Recorder, account: Account, now_s: int) -> None:
     """A daemon begins."""
     with writer.transaction() as connection:
-        accounts.open_ledger(connection, account.id, interval_s=60, now_s=now_s)
+        registry.open_ledger(connection, account.id, interval_s=60, now_s=now_s)
 
 
 @pytest.mark.parametrize(
@@ -430,7 +430,7 @@ def test_of_notes_that_had_to_wait_the_last_one_counts(database_url: str, tmp_pa
 
         def note(fingerprint: str | None) -> None:
             with kept.recorder.transaction() as connection:
-                accounts.note_key(connection, account.id, fingerprint)  # type: ignore[arg-type]
+                registry.note_key(connection, account.id, fingerprint)  # type: ignore[arg-type]
 
         kept.keeper.note("key", lambda: note("first"))
         with unwritable(database_url):

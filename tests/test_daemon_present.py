@@ -8,7 +8,7 @@ import pytest
 
 from collector.daemon.metronome import Metronome
 from collector.daemon.present import Present
-from collector.storage.accounts import open_ledger
+from collector.storage.registry import open_ledger
 from tests.collecting import World, world
 from tests.ledgers import T0, ask
 

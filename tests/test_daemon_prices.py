@@ -14,7 +14,9 @@ from collector.domain.records import Price, Wait
 from collector.domain.ticks import FailReason
 from collector.sandbox.faults import Fault
 from collector.sandbox.prices import price_at
-from collector.storage.prices import note_prices, prices
+from collector.storage.prices import prices
+from collector.storage.reader import Reader
+from collector.storage.registry import note_prices
 from tests.collecting import PATIENCE_S, World, until, world
 from tests.daemons import crew
 from tests.daemons import until as until_seen
@@ -264,12 +266,18 @@ def test_prices_are_read_back_by_range_and_the_first_one_stays(two: World) -> No
             note_prices(connection, T0 + at, {"USDT": Decimal("64000.10"), "EUR": Decimal(f"{at}.500")})
         note_prices(connection, T0, {"USDT": Decimal(1)})
         note_prices(connection, T0 + 180, {})
-        assert len(prices(connection)) == 6
-        assert prices(connection, T0, T0 + 60) == [
+        reader = Reader.over(connection)
+        assert len(prices(reader)) == 6
+        assert prices(reader, T0, T0 + 60) == [
             Price(due_at=T0, quote="EUR", price=Decimal("0.500")),
             Price(due_at=T0, quote="USDT", price=Decimal("64000.10")),
         ]
-        assert [price.due_at for price in prices(connection, T0 + 1)] == [T0 + 60, T0 + 60, T0 + 120, T0 + 120]
+        assert [price.due_at for price in prices(reader, T0 + 1)] == [
+            T0 + 60,
+            T0 + 60,
+            T0 + 120,
+            T0 + 120,
+        ]
 
 
 def test_the_daemon_keeps_prices_and_check_tries_them(tmp_path: Path, database_url: str) -> None:

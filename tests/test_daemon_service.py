@@ -20,7 +20,7 @@ from collector.daemon.service import Daemon, _duration
 from collector.errors import DatabaseError, LockedError
 from collector.sandbox.faults import Fault
 from collector.sandbox.server import Sandbox
-from collector.storage import accounts
+from collector.storage import registry
 from collector.storage.upkeep import upgrade
 from tests.collecting import PATIENCE_S, Manager, configured, settings_of, until, untouched_process
 from tests.ledgers import ask, record, recorder, register, stored
@@ -151,7 +151,7 @@ def test_what_was_due_while_nothing_ran_is_missed(on_each: Bench, caplog: pytest
         account = register(writer, "acct-0001", now_s=now_s - 6 * HOUR_S)
         with writer.transaction() as connection:
             first = (now_s - 6 * HOUR_S) // HOUR_S * HOUR_S
-            accounts.open_ledger(connection, account.id, interval_s=HOUR_S, now_s=first)
+            registry.open_ledger(connection, account.id, interval_s=HOUR_S, now_s=first)
         record(writer, stored(account, first, interval_s=HOUR_S))
     on_each.run()
     [(reason, ticks)] = ask(on_each.url, "SELECT reason, ticks FROM missed")

@@ -10,7 +10,7 @@ import pytest
 
 from collector.domain.balances import Balance
 from collector.domain.ticks import MissReason, TickRange
-from collector.storage import accounts
+from collector.storage import registry
 from tests.ledgers import ask, failed, held, record, recorder, register, snapshot, stored
 
 TEXT = (Path(__file__).parent.parent / "docs/recipes.md").read_text(encoding="utf-8")
@@ -49,13 +49,13 @@ def lose(writer: Any, account_id: int, account: Any) -> None:
     """Two gaps: of a time-out, and of three ticks while nothing ran."""
     start = at("2026-02-02 00")
     with writer.transaction() as connection:
-        accounts.open_ledger(connection, account_id, interval_s=HOUR, now_s=start)
+        registry.open_ledger(connection, account_id, interval_s=HOUR, now_s=start)
     record(writer, failed(account, start, interval_s=HOUR))
     record(writer, stored(account, start + HOUR, snapshot(*HELD[at("2026-02-01 00")]), interval_s=HOUR))
     lost = TickRange(start_at=start + 2 * HOUR, last_due_at=start + 4 * HOUR, interval_s=HOUR)
     writer.record_missed(account_id, lost, MissReason.OVERRUN)
     with writer.transaction() as connection:
-        accounts.open_ledger(connection, account_id, interval_s=None, now_s=start + 4 * HOUR + 1)
+        registry.open_ledger(connection, account_id, interval_s=None, now_s=start + 4 * HOUR + 1)
 
 
 def recipe(engine: str, heading: str) -> str:

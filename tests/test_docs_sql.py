@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from collector.domain.balances import Balance
-from collector.storage import accounts
-from collector.storage.engine import reading
+from collector.storage import registry
+from collector.storage.engine import inspecting
 from tests.ledgers import ask, failed, held, record, recorder, register, rows, snapshot, stored
 
 TEXT = (Path(__file__).parent.parent / "docs/sql.md").read_text(encoding="utf-8")
@@ -35,12 +35,12 @@ def url(database_url: str) -> str:
         for name in ("main", "second"):
             account = register(writer, name)
             with writer.transaction() as connection:
-                accounts.open_ledger(connection, account.id, interval_s=HOUR, now_s=NOON - HOUR)
+                registry.open_ledger(connection, account.id, interval_s=HOUR, now_s=NOON - HOUR)
             for due_at, balances in HELD.items():
                 record(writer, stored(account, due_at, snapshot(*balances), interval_s=HOUR))
             record(writer, failed(account, NOON + HOUR, interval_s=HOUR))
             with writer.transaction() as connection:
-                accounts.open_ledger(connection, account.id, interval_s=None, now_s=NOON + 2 * HOUR + 1)
+                registry.open_ledger(connection, account.id, interval_s=None, now_s=NOON + 2 * HOUR + 1)
     return database_url
 
 
@@ -67,7 +67,7 @@ def test_every_query_runs_and_finds_something(url: str, engine_name: str) -> Non
 def test_the_columns_are_those_of_the_views(url: str) -> None:
     """The same names in the same order on both engines."""
     documented = dict(re.findall(r"^### ([a-z_]+)$.*?^Columns: (.*?)\.$", TEXT, re.MULTILINE | re.DOTALL))
-    with reading(url) as connection:
+    with inspecting(url) as connection:
         for view, columns in documented.items():
             real = connection.exec_driver_sql(f"SELECT * FROM {view} LIMIT 1").keys()
             assert re.findall(r"`([a-z_]+)`", columns) == list(real)

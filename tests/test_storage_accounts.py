@@ -5,7 +5,8 @@ import pytest
 from collector.domain.records import Account, Run, Wait
 from collector.domain.ticks import FailReason, MissReason, ScheduleEntry, TickRange
 from collector.errors import ConfigError
-from collector.storage import accounts
+from collector.storage import accounts, registry
+from collector.storage.reader import Reader
 from collector.storage.record import Recorder
 from collector.storage.schema import thinned
 from tests.ledgers import T0, failed, record, recorder, register, stored
@@ -14,13 +15,13 @@ from tests.ledgers import T0, failed, record, recorder, register, stored
 def opened(writer: Recorder, account: Account, interval_s: int | None, now_s: int) -> list[TickRange]:
     """Open the ledger as a daemon does when it starts; what was lost."""
     with writer.transaction() as connection:
-        return accounts.open_ledger(connection, account.id, interval_s=interval_s, now_s=now_s)
+        return registry.open_ledger(connection, account.id, interval_s=interval_s, now_s=now_s)
 
 
 def schedule(writer: Recorder, account: Account) -> list[tuple[int, int | None]]:
     """The schedule, its instants as seconds after T0."""
     with writer.transaction() as connection:
-        entries = accounts.schedule_of(connection, account.id)
+        entries = accounts.schedule_of(Reader.over(connection), account.id)
     return [(entry.from_at - T0, entry.interval_s) for entry in entries]
 
 
@@ -46,9 +47,9 @@ def test_an_account_is_registered_once(database_url: str) -> None:
         assert register(writer, first.name, now_s=T0 + 999) == first
         other = register(writer, "MAIN", asset_scope="BTC")
         with writer.transaction() as connection:
-            assert accounts.every_account(connection) == [first, other]
-            assert accounts.find(connection, "MAIN") == other
-            assert accounts.find(connection, "main") is None
+            assert accounts.every_account(Reader.over(connection)) == [first, other]
+            assert accounts.find(Reader.over(connection), "MAIN") == other
+            assert accounts.find(Reader.over(connection), "main") is None
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_at_first_sight_nothing_is_lost(database_url: str) -> None:
         assert opened(writer, account, 300, T0 + 60) == []
         assert schedule(writer, account) == [(60, 300)]
         with writer.transaction() as connection:
-            assert accounts.newest_answer(connection, account.id) is None
+            assert accounts.newest_answer(Reader.over(connection), account.id) is None
 
 
 def test_a_restart_before_the_first_tick_loses_what_was_due_meanwhile(database_url: str) -> None:
@@ -197,7 +198,7 @@ def test_the_newest_answer_is_the_newest_of_all_kinds(database_url: str) -> None
 
         def newest() -> int | None:
             with writer.transaction() as connection:
-                return accounts.newest_answer(connection, account.id)
+                return accounts.newest_answer(Reader.over(connection), account.id)
 
         record(writer, failed(account, T0 + 60))
         record(writer, stored(account, T0 + 70, interval_s=None))
@@ -232,7 +233,7 @@ def test_a_failing_start_leaves_the_ledger_as_it_was(database_url: str) -> None:
 
         def crash() -> None:
             with writer.transaction() as connection:
-                accounts.open_ledger(connection, account.id, interval_s=300, now_s=T0 + 1000)
+                registry.open_ledger(connection, account.id, interval_s=300, now_s=T0 + 1000)
                 raise RuntimeError("killed")
 
         with pytest.raises(RuntimeError, match="killed"):
@@ -246,15 +247,15 @@ def test_a_stop_survives_a_restart_and_ends(database_url: str) -> None:
     with recorder(database_url) as writer:
         account = register(writer)
         with writer.transaction() as connection:
-            accounts.note_key(connection, account.id, "a1b2")
-            accounts.note_stop(
+            registry.note_key(connection, account.id, "a1b2")
+            registry.note_stop(
                 connection, account.id, stopped_at_ms=T0 * 1000 + 1, reason="bad_signature", probe_at_ms=T0 * 1000 + 2
             )
         stopped = register(writer)
         seen = (stopped.key_fingerprint, stopped.stopped_at_ms, stopped.stop_reason, stopped.probe_at_ms)
         assert seen == ("a1b2", T0 * 1000 + 1, "bad_signature", T0 * 1000 + 2)
         with writer.transaction() as connection:
-            accounts.note_stop(connection, account.id, stopped_at_ms=None, reason=None, probe_at_ms=None)
+            registry.note_stop(connection, account.id, stopped_at_ms=None, reason=None, probe_at_ms=None)
         going = register(writer)
         assert (going.key_fingerprint, going.stopped_at_ms, going.stop_reason, going.probe_at_ms) == (
             "a1b2",
@@ -270,26 +271,26 @@ def test_a_wait_holds_until_its_last_millisecond(database_url: str) -> None:
     ban = Wait(scope="ip", until_ms=until, reason=FailReason.BANNED)
     busy = Wait(scope="account:main", until_ms=until + 1, reason=FailReason.BUSY)
     with recorder(database_url) as writer, writer.transaction() as connection:
-        accounts.note_wait(connection, Wait(scope="ip", until_ms=until + 99, reason=FailReason.FIREWALL))
-        accounts.note_wait(connection, ban)
-        accounts.note_wait(connection, busy)
-        assert sorted(accounts.waits(connection, now_ms=until - 1), key=lambda w: w.scope) == [busy, ban]
-        assert accounts.waits(connection, now_ms=until) == [busy]
-        assert accounts.waits(connection, now_ms=until + 1) == []
+        registry.note_wait(connection, Wait(scope="ip", until_ms=until + 99, reason=FailReason.FIREWALL))
+        registry.note_wait(connection, ban)
+        registry.note_wait(connection, busy)
+        assert sorted(accounts.waits(Reader.over(connection), now_ms=until - 1), key=lambda w: w.scope) == [busy, ban]
+        assert accounts.waits(Reader.over(connection), now_ms=until) == [busy]
+        assert accounts.waits(Reader.over(connection), now_ms=until + 1) == []
 
 
 def test_a_run_that_was_killed_never_ended(database_url: str) -> None:
     """Only a daemon that ends by its own will says so; the newest start is the last run."""
     with recorder(database_url) as writer, writer.transaction() as connection:
-        assert accounts.last_run(connection) is None
-        accounts.note_run(connection, host="a", pid=1, started_at_ms=T0 * 1000, version="0.1")
-        accounts.note_run(connection, host="b", pid=2, started_at_ms=T0 * 1000 + 1, version="0.2")
-        accounts.note_run_end(connection, host="a", started_at_ms=T0 * 1000, ended_at_ms=T0 * 1000 + 9)
+        assert accounts.last_run(Reader.over(connection)) is None
+        registry.note_run(connection, host="a", pid=1, started_at_ms=T0 * 1000, version="0.1")
+        registry.note_run(connection, host="b", pid=2, started_at_ms=T0 * 1000 + 1, version="0.2")
+        registry.note_run_end(connection, host="a", started_at_ms=T0 * 1000, ended_at_ms=T0 * 1000 + 9)
         killed = Run(host="b", pid=2, started_at_ms=T0 * 1000 + 1, ended_at_ms=None, clean=False, version="0.2")
-        assert accounts.last_run(connection) == killed
-        accounts.note_run_end(connection, host="b", started_at_ms=T0 * 1000 + 1, ended_at_ms=T0 * 1000 + 10)
+        assert accounts.last_run(Reader.over(connection)) == killed
+        registry.note_run_end(connection, host="b", started_at_ms=T0 * 1000 + 1, ended_at_ms=T0 * 1000 + 10)
         ended = Run(host="b", pid=2, started_at_ms=T0 * 1000 + 1, ended_at_ms=T0 * 1000 + 10, clean=True, version="0.2")
-        assert accounts.last_run(connection) == ended
+        assert accounts.last_run(Reader.over(connection)) == ended
 
 
 def test_a_schedule_comes_back_as_it_was_said(database_url: str) -> None:
@@ -299,5 +300,5 @@ def test_a_schedule_comes_back_as_it_was_said(database_url: str) -> None:
         opened(writer, account, 60, T0)
         opened(writer, account, None, T0 + 1)
         with writer.transaction() as connection:
-            entries = accounts.schedule_of(connection, account.id)
+            entries = accounts.schedule_of(Reader.over(connection), account.id)
     assert entries == [ScheduleEntry(from_at=T0, interval_s=60), ScheduleEntry(from_at=T0 + 1, interval_s=None)]

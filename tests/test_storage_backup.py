@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from collector.errors import DatabaseError, NoDataError, SchemaMissingError, SchemaVersionError, UsageError
-from collector.storage import accounts, backup, restore
-from collector.storage.engine import UNFINISHED
+from collector.storage import backup, registry, restore
+from collector.storage.revisions import UNFINISHED
 from collector.storage.upkeep import downgrade, upgrade
 from tests.damage import plant
 from tests.ledgers import T0, ask, held, record, recorder, register, snapshot, stored
@@ -26,7 +26,7 @@ def url(database_url: str) -> str:
     with recorder(database_url) as writer:
         account = register(writer)
         with writer.transaction() as connection:
-            accounts.open_ledger(connection, account.id, interval_s=60, now_s=T0)
+            registry.open_ledger(connection, account.id, interval_s=60, now_s=T0)
         for n in range(20):
             record(writer, stored(account, T0 + 60 * n, RICH))
     return database_url

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from collector.domain.balances import Balance, digest, plain
 from collector.storage import history
 from collector.storage.columns import Amount, Millis, Seconds
-from collector.storage.engine import reading
+from collector.storage.reader import reading
 from tests.ledgers import T0, ask, held, opened, record, recorder, register, snapshot, stored
 
 numbers = itertools.count()

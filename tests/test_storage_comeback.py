@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from collector.domain.audit import Problem
 from collector.domain.records import Account
 from collector.domain.ticks import MissReason, TickRange
-from collector.storage import accounts
+from collector.storage import accounts, registry
 from collector.storage.comeback import bring_back
+from collector.storage.reader import Reader
 from collector.storage.record import Recorder
 from collector.storage.verify import problems_in
 from tests.ledgers import T0, record, recorder, register, rows, stored
@@ -23,7 +24,7 @@ numbers = itertools.count()
 def start(writer: Recorder, account: Account, interval_s: int | None, now_s: int) -> None:
     """A daemon starts, and opens the ledger."""
     with writer.transaction() as connection:
-        accounts.open_ledger(connection, account.id, interval_s=interval_s, now_s=now_s)
+        registry.open_ledger(connection, account.id, interval_s=interval_s, now_s=now_s)
 
 
 def back(
@@ -45,7 +46,10 @@ def missed(writer: Recorder) -> list[tuple[int, int, int, str]]:
 def schedule(writer: Recorder, account: Account) -> list[tuple[int, int | None]]:
     """The schedule, its instants as seconds after T0."""
     with writer.transaction() as connection:
-        return [(entry.from_at - T0, entry.interval_s) for entry in accounts.schedule_of(connection, account.id)]
+        return [
+            (entry.from_at - T0, entry.interval_s)
+            for entry in accounts.schedule_of(Reader.over(connection), account.id)
+        ]
 
 
 def problems(writer: Recorder, account: Account) -> list[Problem]:

@@ -18,14 +18,16 @@ from collector.domain.records import Account
 from collector.domain.thinning import FOREVER, Keep, Rule
 from collector.domain.ticks import FailReason, MissReason, TickRange
 from collector.errors import DatabaseError, LockedError, SchemaVersionError, UsageError
-from collector.storage import accounts, prune, transfer
+from collector.storage import accounts, prune, registry, transfer
 from collector.storage import copy as copying
 from collector.storage.backup import back_up_file
 from collector.storage.bulk import insert_plain
 from collector.storage.copy import Copied, copy
-from collector.storage.engine import database_errors, reading
+from collector.storage.engine import inspecting
+from collector.storage.failures import database_errors
 from collector.storage.lock import held as locked
 from collector.storage.months import bounds
+from collector.storage.reader import Reader, reading
 from collector.storage.record import Recorder
 from collector.storage.restore import back_up_server
 from collector.storage.schema import metadata, price
@@ -82,11 +84,11 @@ def url(database_url: str) -> str:
         other = register(writer, "second", asset_scope="BTC")
         schedule(writer, other, 60, T0)
         with writer.transaction() as connection:
-            accounts.note_key(connection, other.id, "0123456789abcdef")
-            accounts.note_stop(
+            registry.note_key(connection, other.id, "0123456789abcdef")
+            registry.note_stop(
                 connection, other.id, stopped_at_ms=T0 * 1000 + 7, reason="key_rejected", probe_at_ms=None
             )
-            accounts.note_run(connection, host="h", pid=7, started_at_ms=T0 * 1000 + 1, version="0.1")
+            registry.note_run(connection, host="h", pid=7, started_at_ms=T0 * 1000 + 1, version="0.1")
     due = instant(database_url, T0)
     ask(database_url, f"INSERT INTO price (due_at, base, quote, price) VALUES ({due}, 'BTC', 'EUR', '0.10')")
     ask(database_url, f"INSERT INTO wait (scope, until, reason) VALUES ('ip', {due}, 'banned')")
@@ -96,13 +98,13 @@ def url(database_url: str) -> str:
 def schedule(writer: Recorder, account: Account, interval_s: int | None, now_s: int) -> None:
     """From now on the account is due at this interval."""
     with writer.transaction() as connection:
-        accounts.open_ledger(connection, account.id, interval_s=interval_s, now_s=now_s)
+        registry.open_ledger(connection, account.id, interval_s=interval_s, now_s=now_s)
 
 
 def thin(url: str, account: Account) -> None:
     """Of each week only the ends stay."""
     rules = [Rule(keep=Keep.WEEKLY, span_s=FOREVER)]
-    with reading(url) as connection:
+    with inspecting(url) as connection:
         planned = prune.plan(connection, account, rules)
     prune.prune(url, planned, rules, show=silent, pause=lambda _seconds: None)
 
@@ -140,8 +142,8 @@ def _epoch(name: str) -> str:
 
 def problems(url: str) -> list[Any]:
     """What a verifier finds."""
-    with reading(url) as connection:
-        known = accounts.every_account(connection)
+    with inspecting(url) as connection:
+        known = accounts.every_account(Reader.over(connection))
         return list(problems_in(connection, known, whole=True, counts=Counter(), show=silent))
 
 
@@ -177,8 +179,8 @@ def test_a_second_copy_brings_only_what_is_new(url: str, target_url: str) -> Non
 def test_what_was_thinned_in_the_source_is_thinned_in_the_copy(url: str, other_url: str) -> None:
     """A tick that is gone on purpose is no history of the target's own."""
     copy(url, other_url, show=silent)
-    with reading(url) as connection:
-        account = accounts.find(connection, "first")
+    with inspecting(url) as connection:
+        account = accounts.find(Reader.over(connection), "first")
         assert account is not None
         rules = [Rule(keep=Keep.MONTHLY, span_s=FOREVER)]
         planned = prune.plan(connection, account, rules)

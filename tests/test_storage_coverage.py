@@ -16,7 +16,7 @@ from collector.domain.periods import Every, Period, periods
 from collector.domain.records import Coverage
 from collector.domain.ticks import MissReason, ScheduleEntry, TickRange
 from collector.storage.coverage import database_now, due_span, period_coverage
-from collector.storage.engine import reading
+from collector.storage.reader import reading
 from tests.ledgers import recorder, register
 from tests.lives import Event, Life, events
 

@@ -13,10 +13,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from collector.errors import DatabaseError, SchemaMissingError, SchemaVersionError, UsageError
-from collector.storage import engine as engine_module
-from collector.storage import history, ledger
-from collector.storage.engine import Role, check_schema, database_errors, describe, open_engine, reading, sqlite_file
+from collector.storage import history, ledger, revisions, sqlite
+from collector.storage.engine import inspecting, open_engine
+from collector.storage.failures import database_errors
+from collector.storage.reader import Reader, reading
+from collector.storage.revisions import check_schema
+from collector.storage.sqlite import Role
 from collector.storage.upkeep import upgrade
+from collector.storage.urls import describe, sqlite_file
 from tests.ledgers import T0, ask, failed, held, opened, record, recorder, register, snapshot, stored
 from tests.postgres import Databases, PostgresServer, free_port
 
@@ -39,8 +43,8 @@ def test_a_reader_cannot_write(database_url: str) -> None:
     with recorder(database_url) as writer:
         register(writer)
     for statement in ("DELETE FROM account", "CREATE TABLE mine (x INTEGER)", "DROP VIEW gap"):
-        with pytest.raises(DatabaseError) as caught, reading(database_url) as connection:
-            connection.execute(text(statement))
+        with pytest.raises(DatabaseError) as caught, reading(database_url) as reader:
+            reader.all(statement)
         assert "read" in str(caught.value)
     assert ask(database_url, "SELECT name FROM account") == [("main",)]
 
@@ -70,7 +74,7 @@ def test_a_reader_does_not_wait_for_a_writer(database_url: str) -> None:
             connection.execute(text("UPDATE account SET key_fingerprint = 'new'"))
             with reading(database_url) as reader:
                 assert history.latest(reader, account) is not None
-                assert reader.execute(text("SELECT key_fingerprint FROM account")).scalar() is None
+                assert reader.value("SELECT key_fingerprint FROM account") is None
 
 
 def test_a_reader_does_not_hold_up_a_writer(database_url: str) -> None:
@@ -146,7 +150,7 @@ def test_tables_of_an_older_program_are_told_with_the_command(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After an update PostgreSQL waits for its owner."""
-    monkeypatch.setattr(engine_module, "REVISIONS", ("0001", "0002"))
+    monkeypatch.setattr(revisions, "REVISIONS", ("0001", "0002"))
     expected = "is at revision 0001, this version needs 0002: run 'collector db upgrade'"
     with pytest.raises(SchemaVersionError, match=expected), reading(database_url):
         pass
@@ -156,7 +160,7 @@ def test_an_interrupted_chain_without_a_revision_is_no_schema(database_url: str)
     """Alembic's own table may be there and empty."""
     ask(database_url, "DELETE FROM alembic_version")
     with opened(database_url, "reader") as engine, engine.connect() as connection, pytest.raises(SchemaMissingError):
-        check_schema(connection)
+        check_schema(Reader.over(connection))
 
 
 @pytest.mark.parametrize(
@@ -346,7 +350,7 @@ def test_a_locked_file_is_told_in_a_sentence(
 ) -> None:
     """Another program may hold the file for longer than we wait."""
     (tmp_path / "x.db").write_bytes(sqlite_template.read_bytes())
-    monkeypatch.setattr(engine_module, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.05)
     with closing(sqlite3.connect(tmp_path / "x.db")) as other, recorder(f"sqlite:///{tmp_path}/x.db") as writer:
         account = register(writer)
         other.execute("BEGIN IMMEDIATE")
@@ -398,10 +402,10 @@ def test_instants_do_not_depend_on_the_time_zone_of_the_session(database_url: st
     with recorder(database_url) as writer:
         account = register(writer)
         record(writer, stored(account, T0))
-    with reading(database_url) as connection:
+    with inspecting(database_url) as connection:
         if database_url.startswith("postgresql"):
             connection.execute(text("SET TIME ZONE 'America/St_Johns'"))
-        seen = history.latest(connection, account)
+        seen = history.latest(Reader.over(connection), account)
         covered = connection.execute(text("SELECT due_epoch FROM snapshot")).scalar()
     assert seen is not None
     assert (seen.due_at, seen.received_at_ms, covered) == (T0, T0 * 1000 + 345, T0)

@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy import make_url, text
 
 from collector.errors import DamagedError, DatabaseError, UnstorableError
-from collector.storage.engine import database_errors, describe, open_engine
-from collector.storage.failures import is_damage, is_transient
+from collector.storage.engine import open_engine
+from collector.storage.failures import database_errors, is_damage, is_transient
 from collector.storage.postgresql import connect_arguments, hosts
 from collector.storage.record import Recorder
+from collector.storage.urls import describe
 from tests.ledgers import T0, ask, opened, record, recorder, register, stored
 from tests.outages import hang_up, locked, unwritable
 from tests.postgres import Databases, free_port

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from collector.storage import accounts, upkeep
-from collector.storage.engine import reading
-from collector.storage.schema import REVISIONS
+from collector.storage.engine import inspecting
+from collector.storage.reader import Reader
+from collector.storage.revisions import REVISIONS
 from collector.storage.verify import problems_in
 from tests.frozen import RENEW, engine_of, freeze, path, thaw
 from tests.ledgers import T0, ask
@@ -64,8 +65,8 @@ def test_migrations_still_make_what_they_once_made(old_url: str, second_url: str
 def test_an_old_history_is_whole_after_the_upgrade(old_url: str, revision: str) -> None:
     """Nothing is lost on the way to the present, and nothing contradicts itself."""
     assert upkeep.upgrade(old_url) == revision
-    with reading(old_url) as connection:
-        known = accounts.every_account(connection)
+    with inspecting(old_url) as connection:
+        known = accounts.every_account(Reader.over(connection))
         counts: Counter[str] = Counter()
         found = problems_in(connection, known, whole=True, counts=counts, show=lambda _what, _share: None)
         assert list(found) == []

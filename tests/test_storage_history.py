@@ -6,13 +6,12 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Connection
 
 from collector.domain.balances import Balance, digest
 from collector.domain.records import Account, AssetPoint, Coverage, Failure, Gap, StoredSnapshot
 from collector.domain.ticks import FailReason, MissReason, TickRange
-from collector.storage import accounts, history, ledger, series
-from collector.storage.engine import reading
+from collector.storage import history, ledger, registry, series
+from collector.storage.reader import Reader, reading
 from collector.storage.record import Recorder
 from tests.ledgers import T0, failed, held, record, recorder, register, snapshot, stored
 
@@ -21,7 +20,7 @@ BOTH = snapshot(held("BTC", "2", btc_valuation="2"), held("ETH", "3.0"), extra={
 
 
 @contextmanager
-def told(url: str) -> Iterator[tuple[Account, Connection]]:
+def told(url: str) -> Iterator[tuple[Account, Reader]]:
     """A history of some minutes: stored 0, failed 1, stored 2, by hand at 2:30, missed 3 to 5, stored 6, failed 7."""
     with recorder(url) as writer:
         account = register(writer)
@@ -36,20 +35,20 @@ def told(url: str) -> Iterator[tuple[Account, Connection]]:
         record(writer, stored(account, T0 + 360, snapshot()))
         record(writer, failed(account, T0 + 420, FailReason.BANNED))
         open_ledger(writer, account, None, T0 + 421)
-    with reading(url) as connection:
-        yield account, connection
+    with reading(url) as reader:
+        yield account, reader
 
 
 def open_ledger(writer: Recorder, account: Account, interval_s: int | None, now_s: int) -> None:
     """The account is due at this interval from now on."""
-    with writer.transaction() as connection:
-        accounts.open_ledger(connection, account.id, interval_s=interval_s, now_s=now_s)
+    with writer.transaction() as reader:
+        registry.open_ledger(reader, account.id, interval_s=interval_s, now_s=now_s)
 
 
 def test_a_snapshot_comes_back_whole(database_url: str) -> None:
     """With the times between which its amounts were true, and what was not understood."""
-    with told(database_url) as (account, connection):
-        assert history.as_of(connection, account, T0 + 120) == StoredSnapshot(
+    with told(database_url) as (account, reader):
+        assert history.as_of(reader, account, T0 + 120) == StoredSnapshot(
             account=account,
             due_at=T0 + 120,
             interval_s=60,
@@ -72,40 +71,40 @@ def test_a_snapshot_comes_back_whole(database_url: str) -> None:
 )
 def test_as_of_is_the_newest_snapshot_up_to_then(database_url: str, after: int, expected: int | None) -> None:
     """Failed and missed ticks show nothing, nor is anything taken from a later one; a manual snapshot counts."""
-    with told(database_url) as (account, connection):
-        seen = history.as_of(connection, account, T0 + after)
+    with told(database_url) as (account, reader):
+        seen = history.as_of(reader, account, T0 + after)
     assert (None if seen is None else seen.due_at - T0) == expected
 
 
 def test_the_latest_snapshot_may_hold_nothing(database_url: str) -> None:
     """Everything was sold: that is an answer, and not the one before it."""
-    with told(database_url) as (account, connection):
-        seen = history.latest(connection, account)
+    with told(database_url) as (account, reader):
+        seen = history.latest(reader, account)
     assert seen is not None
     assert (seen.due_at, seen.balances, seen.btc_total) == (T0 + 360, (), Decimal(0))
 
 
 def test_known_assets_are_all_that_were_ever_held(database_url: str) -> None:
     """What has been sold is still known."""
-    with told(database_url) as (account, connection):
-        assert history.known_assets(connection, account) == ["BTC", "ETH", "XRP"]
+    with told(database_url) as (account, reader):
+        assert history.known_assets(reader, account) == ["BTC", "ETH", "XRP"]
 
 
 def points(
-    connection: Connection, account: Account, asset: str, *, from_s: int | None = None, to_s: int | None = None
+    reader: Reader, account: Account, asset: str, *, from_s: int | None = None, to_s: int | None = None
 ) -> list[tuple[int, str]]:
     """Seconds after T0 and the free amount at each point."""
-    found = series.asset_points(connection, account, asset, from_s=from_s, to_s=to_s)
+    found = series.asset_points(reader, account, asset, from_s=from_s, to_s=to_s)
     return [(point.due_at - T0, str(point.balance.free)) for point in found]
 
 
 def test_an_assets_points_hold_its_zeros(database_url: str) -> None:
     """Since it first appeared: zero where a snapshot does not name it, no point where there is no snapshot."""
-    with told(database_url) as (account, connection):
-        assert points(connection, account, "BTC") == [(0, "1.50"), (120, "2"), (150, "0"), (360, "0")]
-        assert points(connection, account, "ETH") == [(120, "3.0"), (150, "0"), (360, "0")]
-        assert points(connection, account, "XRP") == [(150, "1"), (360, "0")]
-        assert points(connection, account, "btc") == []
+    with told(database_url) as (account, reader):
+        assert points(reader, account, "BTC") == [(0, "1.50"), (120, "2"), (150, "0"), (360, "0")]
+        assert points(reader, account, "ETH") == [(120, "3.0"), (150, "0"), (360, "0")]
+        assert points(reader, account, "XRP") == [(150, "1"), (360, "0")]
+        assert points(reader, account, "btc") == []
 
 
 @pytest.mark.parametrize(
@@ -123,18 +122,18 @@ def test_a_window_includes_its_start_and_not_its_end(
     database_url: str, from_s: int, to_s: int, expected: list[int]
 ) -> None:
     """Two windows that meet share no point."""
-    with told(database_url) as (account, connection):
-        found = points(connection, account, "BTC", from_s=T0 + from_s, to_s=T0 + to_s)
+    with told(database_url) as (account, reader):
+        found = points(reader, account, "BTC", from_s=T0 + from_s, to_s=T0 + to_s)
         assert [at for at, _ in found] == expected
 
 
 def test_a_window_may_have_one_side(database_url: str) -> None:
     """Since then, or until then; the epoch itself is an instant like any other."""
-    with told(database_url) as (account, connection):
-        assert [at for at, _ in points(connection, account, "BTC", from_s=T0 + 150)] == [150, 360]
-        assert [at for at, _ in points(connection, account, "BTC", to_s=T0 + 150)] == [0, 120]
-        assert [at for at, _ in points(connection, account, "BTC", from_s=0)] == [0, 120, 150, 360]
-        assert points(connection, account, "BTC", to_s=0) == []
+    with told(database_url) as (account, reader):
+        assert [at for at, _ in points(reader, account, "BTC", from_s=T0 + 150)] == [150, 360]
+        assert [at for at, _ in points(reader, account, "BTC", to_s=T0 + 150)] == [0, 120]
+        assert [at for at, _ in points(reader, account, "BTC", from_s=0)] == [0, 120, 150, 360]
+        assert points(reader, account, "BTC", to_s=0) == []
 
 
 def test_a_point_is_a_balance_and_when_it_was_true(database_url: str) -> None:
@@ -144,8 +143,8 @@ def test_a_point_is_a_balance_and_when_it_was_true(database_url: str) -> None:
         record(writer, stored(account, T0, BTC))
         record(writer, stored(account, T0 + 60, snapshot(btc_requested=False)))
         record(writer, stored(account, T0 + 120, snapshot()))
-    with reading(database_url) as connection:
-        held_, unasked, zero = series.asset_points(connection, account, "BTC")
+    with reading(database_url) as reader:
+        held_, unasked, zero = series.asset_points(reader, account, "BTC")
     btc = ("BTC", "1.50", "0", "0", "0", "0", "1.50")
     assert held_ == AssetPoint(due_at=T0, received_at_ms=T0 * 1000 + 345, cells=btc)
     assert held_.balance == BTC.balances[0]
@@ -177,10 +176,10 @@ GAPS = [
 
 def test_gaps_come_oldest_first(database_url: str) -> None:
     """With what was lost, and why; the last one is open since nothing followed."""
-    with told(database_url) as (account, connection):
-        assert ledger.gaps(connection, account) == GAPS
-        assert ledger.gaps(connection) == GAPS
-        assert ledger.open_gap(connection, account) == GAPS[2]
+    with told(database_url) as (account, reader):
+        assert ledger.gaps(reader, account) == GAPS
+        assert ledger.gaps(reader) == GAPS
+        assert ledger.open_gap(reader, account) == GAPS[2]
 
 
 @pytest.mark.parametrize(
@@ -203,10 +202,10 @@ def test_gaps_of_a_window_are_those_that_touch_it(
     database_url: str, from_s: int | None, to_s: int | None, expected: list[int]
 ) -> None:
     """A gap that began before the window is shown whole."""
-    with told(database_url) as (account, connection):
+    with told(database_url) as (account, reader):
         for of in (account, None):
             found = ledger.gaps(
-                connection,
+                reader,
                 of,
                 from_s=None if from_s is None else T0 + from_s,
                 to_s=None if to_s is None else T0 + to_s,
@@ -216,10 +215,10 @@ def test_gaps_of_a_window_are_those_that_touch_it(
 
 def test_coverage_counts_what_was_due(database_url: str) -> None:
     """Snapshots by hand are none of the grid."""
-    with told(database_url) as (account, connection):
+    with told(database_url) as (account, reader):
         covered = Coverage(account="main", due=8, stored=3, thinned=0, failed=2, missed=3)
-        assert ledger.coverage(connection, account) == [covered]
-        assert ledger.coverage(connection) == [covered]
+        assert ledger.coverage(reader, account) == [covered]
+        assert ledger.coverage(reader) == [covered]
 
 
 def test_an_accounts_history_is_its_own(database_url: str) -> None:
@@ -232,25 +231,25 @@ def test_an_accounts_history_is_its_own(database_url: str) -> None:
         record(writer, stored(other, T0 + 60, snapshot(held("DOGE"))))
         writer.record_missed(other.id, TickRange(start_at=T0, last_due_at=T0, interval_s=60), MissReason.OVERRUN)
         open_ledger(writer, other, None, T0 + 61)
-    with reading(database_url) as connection:
-        assert ledger.gaps(connection, account) == GAPS
-        assert [g.account for g in ledger.gaps(connection)] == ["main"] * 3 + ["other"]
-        assert [c.account for c in ledger.coverage(connection)] == ["main", "other"]
-        seen = history.latest(connection, other)
+    with reading(database_url) as reader:
+        assert ledger.gaps(reader, account) == GAPS
+        assert [g.account for g in ledger.gaps(reader)] == ["main"] * 3 + ["other"]
+        assert [c.account for c in ledger.coverage(reader)] == ["main", "other"]
+        seen = history.latest(reader, other)
         assert seen is not None
         assert (seen.account, [b.asset for b in seen.balances]) == (other, ["DOGE"])
-        assert history.as_of(connection, other, T0) is None
-        assert history.known_assets(connection, other) == ["DOGE"]
-        assert points(connection, other, "BTC") == []
-        assert ledger.open_gap(connection, other) is None
-        assert history.balances_at(connection, other, T0) == ()
+        assert history.as_of(reader, other, T0) is None
+        assert history.known_assets(reader, other) == ["DOGE"]
+        assert points(reader, other, "BTC") == []
+        assert ledger.open_gap(reader, other) is None
+        assert history.balances_at(reader, other, T0) == ()
 
 
 def test_statuses_tell_how_each_account_stands(database_url: str) -> None:
     """One look at each: its interval, its newest snapshot and failure, its open gap, its coverage."""
-    with told(database_url) as (_, connection):
-        (status,) = ledger.statuses(connection, now_ms=NOW_MS)
-        assert status.newest_snapshot == history.latest(connection, status.account)
+    with told(database_url) as (_, reader):
+        (status,) = ledger.statuses(reader, now_ms=NOW_MS)
+        assert status.newest_snapshot == history.latest(reader, status.account)
     assert (status.account.name, status.interval_s, status.open_gap) == ("main", None, GAPS[2])
     assert status.newest_failure == Failure(
         due_at=T0 + 420, reason=FailReason.BANNED, http_status=502, code=-1001, detail="what was seen"
@@ -260,9 +259,9 @@ def test_statuses_tell_how_each_account_stands(database_url: str) -> None:
 
 def test_a_snapshot_of_the_future_does_not_hide_that_the_present_has_none(database_url: str) -> None:
     """Under a clock that ran ahead a snapshot got a label of next year; a daemon that dies now has to be seen."""
-    with told(database_url) as (_, connection):
+    with told(database_url) as (_, reader):
         for now_s, expected in ((T0 + 240, T0 + 360), (T0 + 239, T0 + 150)):
-            (status,) = ledger.statuses(connection, now_ms=now_s * 1000)
+            (status,) = ledger.statuses(reader, now_ms=now_s * 1000)
             assert status.newest_snapshot is not None
             assert (status.newest_snapshot.due_at, status.newest_answer_at) == (expected, T0 + 420)
 
@@ -272,23 +271,23 @@ def test_a_new_account_has_no_history(database_url: str) -> None:
     with recorder(database_url) as writer:
         account = register(writer)
         open_ledger(writer, account, 86_400, int(time.time()))
-    with reading(database_url) as connection:
-        assert history.latest(connection, account) is None
-        assert history.as_of(connection, account, T0) is None
-        assert history.known_assets(connection, account) == []
-        assert points(connection, account, "BTC") == []
-        assert ledger.gaps(connection, account) == []
-        assert ledger.open_gap(connection, account) is None
-        (status,) = ledger.statuses(connection, now_ms=NOW_MS)
+    with reading(database_url) as reader:
+        assert history.latest(reader, account) is None
+        assert history.as_of(reader, account, T0) is None
+        assert history.known_assets(reader, account) == []
+        assert points(reader, account, "BTC") == []
+        assert ledger.gaps(reader, account) == []
+        assert ledger.open_gap(reader, account) is None
+        (status,) = ledger.statuses(reader, now_ms=NOW_MS)
     assert (status.interval_s, status.newest_snapshot, status.newest_failure) == (86_400, None, None)
     assert status.coverage == Coverage(account="main", due=0, stored=0, thinned=0, failed=0, missed=0)
 
 
 def test_an_empty_database_tells_of_nobody(database_url: str) -> None:
     """Before the first start."""
-    with reading(database_url) as connection:
-        assert ledger.statuses(connection, now_ms=NOW_MS) == []
-        assert (ledger.gaps(connection), ledger.coverage(connection)) == ([], [])
+    with reading(database_url) as reader:
+        assert ledger.statuses(reader, now_ms=NOW_MS) == []
+        assert (ledger.gaps(reader), ledger.coverage(reader)) == ([], [])
 
 
 def test_an_account_without_a_schedule_was_never_due(database_url: str) -> None:
@@ -296,8 +295,8 @@ def test_an_account_without_a_schedule_was_never_due(database_url: str) -> None:
     with recorder(database_url) as writer:
         account = register(writer)
         record(writer, stored(account, T0 + 5, BTC, interval_s=None))
-    with reading(database_url) as connection:
-        (status,) = ledger.statuses(connection, now_ms=NOW_MS)
+    with reading(database_url) as reader:
+        (status,) = ledger.statuses(reader, now_ms=NOW_MS)
     assert (status.interval_s, status.open_gap, status.coverage.due) == (None, None, 0)
     assert status.newest_snapshot is not None
     assert status.newest_snapshot.manual
@@ -309,9 +308,9 @@ def test_an_account_of_one_asset_tells_of_that_one(database_url: str) -> None:
         account = register(writer, asset_scope="BTC")
         record(writer, stored(account, T0, BTC))
         record(writer, stored(account, T0 + 60, snapshot()))
-    with reading(database_url) as connection:
-        seen = history.latest(connection, account)
-        assert points(connection, account, "BTC") == [(0, "1.50"), (60, "0")]
-        assert points(connection, account, "ETH") == []
+    with reading(database_url) as reader:
+        seen = history.latest(reader, account)
+        assert points(reader, account, "BTC") == [(0, "1.50"), (60, "0")]
+        assert points(reader, account, "ETH") == []
     assert seen is not None
     assert (seen.account.asset_scope, seen.balances) == ("BTC", ())

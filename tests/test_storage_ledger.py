@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 
 from collector.domain.records import Coverage, Gap
 from collector.domain.ticks import FailReason, MissReason
-from collector.storage import accounts, ledger
-from collector.storage.engine import reading
+from collector.storage import ledger, registry
+from collector.storage.engine import inspecting
+from collector.storage.reader import Reader
 from tests.ledgers import recorder, register, rows
 from tests.lives import Event, Life, answers_in, events, intervals
 
@@ -66,7 +67,7 @@ def test_each_due_instant_has_exactly_one_answer(database_url: str, life: tuple[
     """The third promise: whatever happened, SQL says of each due instant what became of it, once."""
     model = lived(database_url, *life)
     expected = sorted((t, *answer) for t, answer in model.answers.items())
-    with reading(database_url) as connection:
+    with inspecting(database_url) as connection:
         assert answers_in(connection, model.account.id) == expected
 
 
@@ -77,9 +78,13 @@ def test_gaps_and_coverage_are_what_counting_by_hand_gives(
 ) -> None:
     """The views find by key seeks and arithmetic what the model finds by walking over every second."""
     model = lived(database_url, *life)
-    with reading(database_url) as connection:
+    with inspecting(database_url) as connection:
         now, seen = at_one_moment(
-            connection, lambda: (ledger.gaps(connection, model.account), ledger.coverage(connection, model.account))
+            connection,
+            lambda: (
+                ledger.gaps(Reader.over(connection), model.account),
+                ledger.coverage(Reader.over(connection), model.account),
+            ),
         )
     outcomes = [outcome for _, outcome, _ in model.ledger(now)]
     stored, thinned, failed, missed = (outcomes.count(o) for o in ("stored", "thinned", "failed", "missed"))
@@ -93,8 +98,8 @@ def test_pruned_snapshots_still_part_the_losses_beside_them(database_url: str) -
     """Thinning a history must not turn two short gaps into a long one."""
     life = [("stored", 1), ("failed", FailReason.TLS), ("stored", 2), ("missed", MissReason.PAUSED, 2), ("stored", 1)]
     model = lived(database_url, [*life, ("thin", 1000), ("stored", 1)], [])
-    with reading(database_url) as connection:
-        found = ledger.gaps(connection, model.account)
+    with inspecting(database_url) as connection:
+        found = ledger.gaps(Reader.over(connection), model.account)
     assert [(gap.ticks, gap.reasons, gap.open) for gap in found[:2]] == [(1, ("tls",), False), (2, ("paused",), False)]
 
 
@@ -109,8 +114,8 @@ def test_a_tick_is_lost_two_minutes_after_it_was_due(database_url: str) -> None:
                 account = register(writer, f"due at {at}")
                 due[account.id] = at
                 with writer.transaction() as connection:
-                    accounts.open_ledger(connection, account.id, interval_s=interval_s, now_s=at - 1)
-    with reading(database_url) as connection:
+                    registry.open_ledger(connection, account.id, interval_s=interval_s, now_s=at - 1)
+    with inspecting(database_url) as connection:
         now, covered = at_one_moment(
             connection, lambda: rows(connection, "SELECT account_id, due, missed FROM coverage")
         )
@@ -125,9 +130,9 @@ def test_a_tick_of_a_short_interval_is_lost_after_two_of_them(database_url: str)
     with recorder(database_url) as writer:
         account = register(writer)
         with writer.transaction() as connection:
-            accounts.open_ledger(connection, account.id, interval_s=1, now_s=start)
-    with reading(database_url) as connection:
-        now, found = at_one_moment(connection, lambda: ledger.open_gap(connection, account))
+            registry.open_ledger(connection, account.id, interval_s=1, now_s=start)
+    with inspecting(database_url) as connection:
+        now, found = at_one_moment(connection, lambda: ledger.open_gap(Reader.over(connection), account))
     assert found == Gap(
         account="main",
         start_at=start,

@@ -2,19 +2,19 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
 
 from collector.domain.records import Account
 from collector.storage import accounts, history, ledger, series
-from collector.storage.engine import reading
 from collector.storage.export import plain_snapshots
 from collector.storage.movements import movements
+from collector.storage.reader import Reader
+from collector.storage.sqlite import connected
 from tests.ledgers import T0, ask
 from tests.postgres import Databases
 
@@ -62,12 +62,13 @@ class Filled:
     ticks: int
 
     @contextmanager
-    def opened(self) -> Iterator[tuple[Connection, Account]]:
-        """A reader on it, and its account."""
-        with reading(self.url) as connection:
-            account = accounts.find(connection, "main")
+    def opened(self) -> Iterator[tuple[sqlite3.Connection, Reader, Account]]:
+        """A connection to it, a reader on that, and its account."""
+        with closing(connected(Path(self.url.removeprefix("sqlite:///")), "reader")) as driver:
+            reader = Reader(self.url, driver)
+            account = accounts.find(reader, "main")
             assert account is not None
-            yield connection, account
+            yield driver, reader, account
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +83,8 @@ def filled(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> d
     return made
 
 
-def steps(connection: Connection, question: Callable[[], object]) -> int:
+def steps(driver: sqlite3.Connection, question: Callable[[], object]) -> int:
     """How many steps SQLite's virtual machine takes to answer: the same on every machine, unlike time."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
     taken = 0
 
     def count() -> int:
@@ -100,43 +99,36 @@ def steps(connection: Connection, question: Callable[[], object]) -> int:
     return taken
 
 
-def all_of(connection: Connection, sql: str) -> list[object]:
-    """All rows of a query."""
-    return list(connection.execute(text(sql)).all())
-
-
-Question = Callable[[Connection, Account, int], object]
+Question = Callable[[Reader, Account, int], object]
 
 SEEKS: dict[str, Question] = {
-    "latest": lambda c, a, mid: history.latest(c, a) and mid,
+    "latest": lambda r, a, mid: history.latest(r, a) and mid,
     "as of then": history.as_of,
-    "a hundred points": lambda c, a, mid: list(series.asset_points(c, a, "A0", from_s=mid, to_s=mid + 200)),
-    "movements of all assets": lambda c, a, mid: list(movements(c, a, from_s=mid, to_s=mid + 100)),
-    "an exported range": lambda c, a, mid: list(plain_snapshots(c, a, from_s=mid, to_s=mid + 100)),
-    "the open gap": lambda c, a, _: ledger.open_gap(c, a),
-    "newest gaps": lambda c, a, mid: ledger.gaps(c, a, from_s=2 * mid - T0 - 100),
-    "gaps in the middle": lambda c, a, mid: ledger.gaps(c, a, from_s=mid, to_s=mid + 100),
-    "oldest gaps": lambda c, a, _: ledger.gaps(c, a, to_s=T0 + 100),
-    "where the ledger ends": lambda c, a, _: accounts.newest_answer(c, a.id),
-    "view latest_balance": lambda c, *_: all_of(c, "SELECT * FROM latest_balance"),
-    "view latest_balance of a name": lambda c, *_: all_of(c, "SELECT * FROM latest_balance WHERE account = 'main'"),
-    "view snapshot as of": lambda c, _, mid: all_of(
-        c, f"SELECT * FROM snapshot WHERE account_id = 1 AND due_epoch <= {mid} ORDER BY due_epoch DESC LIMIT 1"
+    "a hundred points": lambda r, a, mid: list(series.asset_points(r, a, "A0", from_s=mid, to_s=mid + 200)),
+    "movements of all assets": lambda r, a, mid: list(movements(r, a, from_s=mid, to_s=mid + 100)),
+    "an exported range": lambda r, a, mid: list(plain_snapshots(r, a, from_s=mid, to_s=mid + 100)),
+    "the open gap": lambda r, a, _: ledger.open_gap(r, a),
+    "newest gaps": lambda r, a, mid: ledger.gaps(r, a, from_s=2 * mid - T0 - 100),
+    "gaps in the middle": lambda r, a, mid: ledger.gaps(r, a, from_s=mid, to_s=mid + 100),
+    "oldest gaps": lambda r, a, _: ledger.gaps(r, a, to_s=T0 + 100),
+    "where the ledger ends": lambda r, a, _: accounts.newest_answer(r, a.id),
+    "view latest_balance": lambda r, *_: r.all("SELECT * FROM latest_balance"),
+    "view latest_balance of a name": lambda r, *_: r.all("SELECT * FROM latest_balance WHERE account = 'main'"),
+    "view snapshot as of": lambda r, _, mid: r.all(
+        f"SELECT * FROM snapshot WHERE account_id = 1 AND due_epoch <= {mid} ORDER BY due_epoch DESC LIMIT 1"
     ),
-    "view balance_history at": lambda c, _, mid: all_of(c, f"SELECT * FROM balance_history WHERE due_epoch = {mid}"),
-    "view asset_history between": lambda c, _, mid: all_of(
-        c,
+    "view balance_history at": lambda r, _, mid: r.all(f"SELECT * FROM balance_history WHERE due_epoch = {mid}"),
+    "view asset_history between": lambda r, _, mid: r.all(
         "SELECT * FROM asset_history WHERE account = 'main' AND asset = 'A1' "
         f"AND due_epoch BETWEEN {mid} AND {mid + 200}",
     ),
-    "view total_history since": lambda c, _, mid: all_of(
-        c, f"SELECT * FROM total_history WHERE account_id = 1 AND due_epoch BETWEEN {mid} AND {mid + 200}"
+    "view total_history since": lambda r, _, mid: r.all(
+        f"SELECT * FROM total_history WHERE account_id = 1 AND due_epoch BETWEEN {mid} AND {mid + 200}"
     ),
-    "view gap since": lambda c, _, mid: all_of(
-        c, f"SELECT * FROM gap WHERE account_id = 1 AND start_epoch BETWEEN {mid} AND {mid + 100}"
+    "view gap since": lambda r, _, mid: r.all(
+        f"SELECT * FROM gap WHERE account_id = 1 AND start_epoch BETWEEN {mid} AND {mid + 100}"
     ),
-    "reasons of a window": lambda c, _, mid: all_of(
-        c,
+    "reasons of a window": lambda r, _, mid: r.all(
         "SELECT reason, count(*) FROM tick WHERE account_id = 1 AND outcome <> 'stored' "
         f"AND due_at BETWEEN {mid} AND {mid + 100} GROUP BY reason",
     ),
@@ -148,9 +140,9 @@ def test_a_longer_history_costs_nothing(filled: dict[int, Filled], question: str
     """Two years of minutes answer as quickly as a week of them."""
     taken = {}
     for ticks, history_ in filled.items():
-        with history_.opened() as (connection, account):
+        with history_.opened() as (driver, reader, account):
             middle = T0 + ticks // 2
-            taken[ticks] = steps(connection, partial(SEEKS[question], connection, account, middle))
+            taken[ticks] = steps(driver, partial(SEEKS[question], reader, account, middle))
     assert taken[LONG] <= taken[SHORT] * 1.2 + 500
     assert taken[LONG] < 60_000
 
@@ -167,14 +159,14 @@ def test_a_whole_history_costs_its_length_and_not_its_square(filled: dict[int, F
     """A planner that puts one subquery into another makes minutes of what takes a second."""
     taken = {}
     for ticks, history_ in filled.items():
-        with history_.opened() as (connection, _):
-            taken[ticks] = steps(connection, partial(all_of, connection, sql))
+        with history_.opened() as (driver, reader, _):
+            taken[ticks] = steps(driver, partial(reader.all, sql))
     assert taken[LONG] < 140 * taken[SHORT]
 
 
-def plan(connection: Connection, sql: str) -> list[str]:
+def plan(reader: Reader, sql: str) -> list[str]:
     """How SQLite would find the answer."""
-    return [str(row[3]) for row in connection.execute(text(f"EXPLAIN QUERY PLAN {sql}"))]
+    return [str(row[3]) for row in reader.all(f"EXPLAIN QUERY PLAN {sql}")]
 
 
 @pytest.mark.parametrize(
@@ -188,8 +180,8 @@ def plan(connection: Connection, sql: str) -> list[str]:
 )
 def test_losses_are_found_through_their_own_index(filled: dict[int, Filled], sql: str) -> None:
     """Covering: without a look at the table, whose rows are ten times as wide."""
-    with filled[SHORT].opened() as (connection, _):
-        found = plan(connection, sql)
+    with filled[SHORT].opened() as (_, reader, _):
+        found = plan(reader, sql)
     assert any("COVERING INDEX ix_tick_not_stored" in step for step in found)
     assert not [step for step in found if "INDEX ix_tick_not_stored" in step and "COVERING" not in step]
 
@@ -198,8 +190,8 @@ def test_losses_are_found_through_their_own_index(filled: dict[int, Filled], sql
 @pytest.mark.parametrize("where", ["", "WHERE account_id = 1", "WHERE account = 'main'", "WHERE due_epoch = 5"])
 def test_no_view_walks_over_a_whole_table(filled: dict[int, Filled], view: str, where: str) -> None:
     """From the accounts by key to their ticks, from these by key to their balances."""
-    with filled[SHORT].opened() as (connection, _):
-        found = plan(connection, f"SELECT * FROM {view} {where}")
+    with filled[SHORT].opened() as (_, reader, _):
+        found = plan(reader, f"SELECT * FROM {view} {where}")
     assert [step for step in found if step.startswith("SCAN") and not step.startswith("SCAN a")] == []
 
 

@@ -13,9 +13,10 @@ from collector.domain.records import Account
 from collector.domain.thinning import FOREVER, Keep, Rule, Thinning
 from collector.domain.ticks import FailReason, MissReason, TickRange
 from collector.errors import DatabaseError
-from collector.storage import accounts
+from collector.storage import accounts, registry
 from collector.storage import prune as storage
-from collector.storage.engine import reading
+from collector.storage.engine import inspecting
+from collector.storage.reader import Reader
 from collector.storage.verify import problems_in
 from tests.ledgers import T0, ask, failed, held, record, recorder, register, snapshot, stored
 from tests.lives import Event, Life, answers_in, events
@@ -28,8 +29,8 @@ HOURLY = [Rule(keep=Keep.HOURLY, span_s=FOREVER)]
 
 def thin(url: str, rules: list[Rule], name: str = "main") -> Thinning:
     """Plan, and do it."""
-    with reading(url) as connection:
-        account = accounts.find(connection, name)
+    with inspecting(url) as connection:
+        account = accounts.find(Reader.over(connection), name)
         assert account is not None
         planned = storage.plan(connection, account, rules)
     storage.prune(url, planned, rules, show=lambda _what, _share: None, pause=lambda _seconds: None)
@@ -46,13 +47,13 @@ def views(url: str, account: Account) -> tuple[list[Any], list[Any]]:
 
 def answers(url: str, account: Account) -> list[tuple[int, str, str | None]]:
     """Each due instant with its answer."""
-    with reading(url) as connection:
+    with inspecting(url) as connection:
         return answers_in(connection, account.id)
 
 
 def problems(url: str, account: Account) -> list[Any]:
     """What a verifier finds."""
-    with reading(url) as connection:
+    with inspecting(url) as connection:
         return list(problems_in(connection, [account], whole=False, counts=Counter(), show=lambda _what, _share: None))
 
 
@@ -109,7 +110,7 @@ def url(database_url: str) -> str:
 def schedule(writer: Any, account: Account, interval_s: int | None, now_s: int) -> None:
     """From now on the account is due at this interval."""
     with writer.transaction() as connection:
-        accounts.open_ledger(connection, account.id, interval_s=interval_s, now_s=now_s)
+        registry.open_ledger(connection, account.id, interval_s=interval_s, now_s=now_s)
 
 
 def counts(url: str) -> dict[str, int]:
@@ -137,8 +138,8 @@ def test_ranges_grow_in_place(url: str) -> None:
     assert before >= 5
     ranges = ask(url, "SELECT ticks FROM thinned ORDER BY start_at")
     assert ranges == [(100,), (99,), (95,)]
-    with reading(url) as connection:
-        account = accounts.every_account(connection)[0]
+    with inspecting(url) as connection:
+        account = accounts.every_account(Reader.over(connection))[0]
     assert problems(url, account) == []
 
 
@@ -152,8 +153,8 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_long_ranges_are_written_step_by_step(url: str) -> None:
     """No transaction takes more ticks than a daemon can wait for; the range in the table is one all the same."""
     pauses: list[float] = []
-    with reading(url) as connection:
-        account = accounts.every_account(connection)[0]
+    with inspecting(url) as connection:
+        account = accounts.every_account(Reader.over(connection))[0]
         planned = storage.plan(connection, account, [Rule(keep=Keep.ALL, span_s=1)])
     seen: list[float] = []
     storage.prune(
@@ -173,8 +174,8 @@ def test_long_ranges_are_written_step_by_step(url: str) -> None:
 def test_an_interrupted_thinning_leaves_a_whole_ledger(url: str) -> None:
     """Ctrl-C between two transactions; the next run goes on."""
     rules = [Rule(keep=Keep.ALL, span_s=1)]
-    with reading(url) as connection:
-        account = accounts.every_account(connection)[0]
+    with inspecting(url) as connection:
+        account = accounts.every_account(Reader.over(connection))[0]
         planned = storage.plan(connection, account, rules)
     said = views(url, account)
 
@@ -194,8 +195,8 @@ def test_an_interrupted_thinning_leaves_a_whole_ledger(url: str) -> None:
 def test_a_snapshot_that_went_meanwhile_undoes_the_step(url: str) -> None:
     """Two prunes at once: no range may say more than what really went."""
     rules = [Rule(keep=Keep.ALL, span_s=1)]
-    with reading(url) as connection:
-        account = accounts.every_account(connection)[0]
+    with inspecting(url) as connection:
+        account = accounts.every_account(Reader.over(connection))[0]
         planned = storage.plan(connection, account, rules)
     once = iter([True])
 
@@ -224,8 +225,8 @@ def test_a_daemon_writes_beside_it(url: str) -> None:
             thread.join(30)
             written.append(due_at)
 
-        with reading(url) as connection:
-            main = accounts.every_account(connection)[0]
+        with inspecting(url) as connection:
+            main = accounts.every_account(Reader.over(connection))[0]
             planned = storage.plan(connection, main, rules)
         storage.prune(url, planned, rules, show=lambda _what, _share: None, pause=write)
     assert len(written) == 5

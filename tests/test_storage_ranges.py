@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from collector.domain.records import Account
 from collector.domain.ticks import FailReason, MissReason, TickRange
-from collector.storage.engine import reading
+from collector.storage.engine import inspecting
 from collector.storage.record import Recorder
 from tests.ledgers import T0, failed, record, recorder, register, stored
 from tests.lives import answers_in
@@ -28,7 +28,7 @@ def ranges(url: str, account: Account) -> list[tuple[int, int, int, int, str]]:
     """First and last minute, interval, ticks and reason of each range."""
     epoch = "CAST(extract(epoch FROM {0}) AS bigint)" if url.startswith("postgresql") else "{0}"
     minute = [f"({epoch.format(name)} - {T0}) / 60" for name in ("start_at", "last_due_at")]
-    with reading(url) as connection:
+    with inspecting(url) as connection:
         found = connection.exec_driver_sql(
             f"SELECT {', '.join(minute)}, interval_s, ticks, reason FROM missed "
             f"WHERE account_id = {account.id} ORDER BY start_at"
@@ -193,5 +193,5 @@ def test_in_any_order_each_instant_has_one_answer(database_url: str, order: list
                 record(writer, stored(account, at) if what == "stored" else failed(account, at, FailReason.BUSY))
                 good = what == "stored" or at in by_hand or answers.get(at) == ("stored", None)
                 answers[at] = ("stored", None) if good else ("failed", "busy")
-    with reading(database_url) as connection:
+    with inspecting(database_url) as connection:
         assert answers_in(connection, account.id) == sorted((t, *answer) for t, answer in answers.items())

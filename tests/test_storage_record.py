@@ -14,8 +14,8 @@ from collector.domain.balances import digest
 from collector.domain.records import Account
 from collector.domain.ticks import FailReason, TickOutcome
 from collector.errors import DatabaseError
-from collector.storage import history, statements
-from collector.storage.engine import reading
+from collector.storage import driver, history
+from collector.storage.reader import reading
 from collector.storage.record import Recorder
 from collector.storage.upkeep import upgrade
 from tests.ledgers import T0, ask, failed, held, instant, instant_ms, record, recorder, register, snapshot, stored
@@ -60,13 +60,13 @@ def telling(writer: Recorder, tell: Callable[[str], object]) -> Iterator[None]:
     def told(_: object, __: object, statement: str, *___: object) -> None:
         tell(statement)
 
-    original = statements.cursor_of
+    original = driver.cursor_of
     event.listen(writer._engine, "before_cursor_execute", told)
-    statements.cursor_of = lambda connection: Telling(original(connection), tell)
+    driver.cursor_of = lambda connection, *options: Telling(original(connection, *options), tell)
     try:
         yield
     finally:
-        statements.cursor_of = original
+        driver.cursor_of = original
         event.remove(writer._engine, "before_cursor_execute", told)
 
 

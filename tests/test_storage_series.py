@@ -8,16 +8,15 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy.dialects import sqlite
 
 from collector.domain.balances import AMOUNT_FIELDS, Balance, Snapshot, exact_sum
 from collector.domain.periods import Every, Period, periods
 from collector.domain.records import Account
 from collector.domain.renames import NO_RENAMES, Rename, Renames
 from collector.storage import history, movements, series
-from collector.storage.engine import reading
-from tests.ledgers import T0, ask, held, record, recorder, register, snapshot, stored
-from tests.report_values import account
+from collector.storage.asked import asked_values
+from collector.storage.reader import reading
+from tests.ledgers import T0, held, record, recorder, register, snapshot, stored
 from tests.wallets import ASSETS, STEP, Event, Wallet, lived, lives
 
 numbers = itertools.count()
@@ -266,10 +265,9 @@ def test_a_movement_has_the_values_of_both_sides(database_url: str) -> None:
 def test_one_seek_answers_for_a_period(sqlite_template: Path) -> None:
     """A year of daily closes must not read a year of minutes."""
     asked = [Period(name="", start_s=T0 + n * STEP, end_s=T0 + (n + 1) * STEP) for n in range(3)]
-    query = series.last_due_query(sqlite.dialect(), account(), asked).compile(
-        dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
-    )
-    plan = [str(row[-1]) for row in ask(f"sqlite:///{sqlite_template}", f"EXPLAIN QUERY PLAN {query}")]
+    with reading(f"sqlite:///{sqlite_template}") as reader:
+        question = f"EXPLAIN QUERY PLAN {series.last_due_question(reader)}"
+        plan = [str(row[-1]) for row in reader.all(question, account=1, **asked_values(reader, asked))]
     (search,) = [line for line in plan if "SEARCH" in line]
     assert "PRIMARY KEY (account_id=? AND due_at>? AND due_at<?)" in search
     assert not any("TEMP B-TREE" in line for line in plan)
@@ -279,9 +277,10 @@ def test_two_more_seeks_give_what_is_held(sqlite_template: Path) -> None:
     """Begun at the other end, it would go through all periods for each tick of the history."""
     asked = [Period(name="", start_s=T0 + n * STEP, end_s=T0 + (n + 1) * STEP) for n in range(3)]
     (named,) = NO_RENAMES.stored("BTC")
-    query = series.close_query(sqlite.dialect(), account(), asked, named)
-    text = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
-    plan = [str(row[-1]) for row in ask(f"sqlite:///{sqlite_template}", f"EXPLAIN QUERY PLAN {text}")]
+    with reading(f"sqlite:///{sqlite_template}") as reader:
+        question = f"EXPLAIN QUERY PLAN {series.close_question(reader, named)}"
+        found = reader.all(question, account=1, name_0="BTC", **asked_values(reader, asked))
+    plan = [str(row[-1]) for row in found]
     after = plan[plan.index("SCAN asked") + 1 :]
     assert [line.replace(" LEFT-JOIN", "") for line in after if "SUBQUERY" not in line] == [
         "SEARCH tick USING PRIMARY KEY (account_id=? AND due_at=?)",

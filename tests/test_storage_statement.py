@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from collector.domain.balances import Balance, exact_sum
 from collector.domain.periods import Period
 from collector.domain.statement import Statement
-from collector.storage.engine import reading
+from collector.storage.reader import reading
 from collector.storage.statement import statement
 from tests.ledgers import T0, recorder
 from tests.wallets import ASSETS, STEP, Event, Wallet, lived, lives

@@ -4,8 +4,9 @@ import pytest
 
 from collector.domain.ticks import MissReason, TickRange
 from collector.domain.usage import AccountUsage, Usage
-from collector.storage import accounts
-from collector.storage.engine import reading
+from collector.storage import accounts, registry
+from collector.storage.engine import inspecting
+from collector.storage.reader import Reader
 from collector.storage.stats import usage
 from tests.ledgers import T0, ask, failed, held, record, recorder, register, snapshot, stored
 from tests.lives import prune
@@ -17,7 +18,7 @@ def found(database_url: str) -> Usage:
     with recorder(database_url) as writer:
         account = register(writer)
         with writer.transaction() as connection:
-            accounts.open_ledger(connection, account.id, interval_s=60, now_s=T0)
+            registry.open_ledger(connection, account.id, interval_s=60, now_s=T0)
         for n in range(4):
             record(writer, stored(account, T0 + 60 * n))
         record(writer, failed(account, T0 + 240))
@@ -27,8 +28,8 @@ def found(database_url: str) -> Usage:
         with writer.transaction() as connection:
             prune(connection, account.id, [T0 + 60, T0 + 120], 60)
         register(writer, "new")
-    with reading(database_url) as connection:
-        return usage(connection, accounts.every_account(connection))
+    with inspecting(database_url) as connection:
+        return usage(connection, accounts.every_account(Reader.over(connection)))
 
 
 def test_every_kind_of_row_is_counted_for_each_account(found: Usage) -> None:
@@ -72,13 +73,13 @@ def test_many_rows_are_measured(database_url: str, engine_name: str) -> None:
         rich = snapshot(*(held(f"A{n}", "12345.12345678", btc_valuation="0.12345678") for n in range(1_000)))
         for n in range(11):
             record(writer, stored(account, T0 + 60 * n, rich))
-    with reading(database_url) as connection:
-        full = usage(connection, accounts.every_account(connection))
+    with inspecting(database_url) as connection:
+        full = usage(connection, accounts.every_account(Reader.over(connection)))
     assert (full.balances, full.measured) == (11_000, True)
     assert 40 < full.bytes_a_row < 200
     assert full.bytes_a_row == round(full.bytes / 11_000)
     assert full.free_bytes == 0
     ask(database_url, "DELETE FROM balance")
-    with reading(database_url) as connection:
-        empty = usage(connection, accounts.every_account(connection))
+    with inspecting(database_url) as connection:
+        empty = usage(connection, accounts.every_account(Reader.over(connection)))
     assert (empty.free_bytes > 500_000) == (engine_name == "sqlite")

@@ -12,8 +12,8 @@ import pytest
 
 import collector
 from collector.errors import DatabaseError, SchemaMissingError, SchemaVersionError
-from collector.storage import schema, upkeep
-from collector.storage.engine import reading
+from collector.storage import revisions, upkeep
+from collector.storage.engine import inspecting
 from collector.storage.files import make_private
 from collector.storage.upkeep import back_up_before_upgrade, downgrade, migrations_folder, revision_of, upgrade
 from tests.ledgers import T0, ask, record, recorder, register, stored
@@ -142,7 +142,7 @@ def test_an_interrupted_migration_leaves_the_old_state(
     with recorder(database_url) as writer:
         register(writer)
     (chain / "versions" / "0002_next.py").write_text(NEXT.replace("{then}", end))
-    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
+    monkeypatch.setattr(revisions, "REVISIONS", ("0001", "0002"))
     with pytest.raises((RuntimeError, SystemExit, DatabaseError)):
         upgrade(database_url)
     assert relations(database_url) == TABLES | VIEWS | {"alembic_version"}
@@ -164,7 +164,7 @@ def test_the_next_revision_is_applied_to_a_history(
 ) -> None:
     """Upgrade says where it came from."""
     (chain / "versions" / "0002_next.py").write_text(NEXT.replace("{then}", ""))
-    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
+    monkeypatch.setattr(revisions, "REVISIONS", ("0001", "0002"))
     assert upgrade(database_url) == "0001"
     assert revision_of(database_url) == "0002"
     assert "added" in relations(database_url)
@@ -245,7 +245,7 @@ def test_a_copy_is_kept_of_older_tables_only(tmp_path: Path, monkeypatch: pytest
     upgrade(url)
     assert back_up_before_upgrade(url) is None
     assert back_up_before_upgrade("postgresql://nowhere.invalid/x") is None
-    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
+    monkeypatch.setattr(revisions, "REVISIONS", ("0001", "0002"))
     assert back_up_before_upgrade(url) == tmp_path / "collector.db.before-0002"
 
 
@@ -256,14 +256,14 @@ def test_a_copy_holds_what_is_still_in_the_wal(tmp_path: Path, monkeypatch: pyte
         upgrade(url)
         with recorder(url) as writer:
             record(writer, stored(register(writer), T0))
-            monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
+            monkeypatch.setattr(revisions, "REVISIONS", ("0001", "0002"))
             copy = back_up_before_upgrade(url)
     finally:
         os.umask(before)
     assert copy is not None
     assert mode(copy) == 0o600
     monkeypatch.undo()
-    with reading(f"sqlite:///{copy}") as connection:
+    with inspecting(f"sqlite:///{copy}") as connection:
         assert connection.exec_driver_sql("SELECT asset, free FROM latest_balance").fetchall() == [("BTC", "1")]
 
 
@@ -271,7 +271,7 @@ def test_a_copy_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """Without a copy there is no migration, and the reason is a sentence."""
     url = f"sqlite:///{tmp_path}/collector.db"
     upgrade(url)
-    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
+    monkeypatch.setattr(revisions, "REVISIONS", ("0001", "0002"))
     (tmp_path / "collector.db.before-0002").mkdir()
     with pytest.raises(DatabaseError, match=r"collector\.db\.before-0002: Is a directory"):
         back_up_before_upgrade(url)
@@ -293,9 +293,9 @@ def test_migrations_are_found_inside_an_installed_package(tmp_path: Path, monkey
 def test_the_chain_is_the_one_that_the_program_knows() -> None:
     """A revision that is added is named in the program as well, and each follows the one before."""
     files = sorted((migrations_folder() / "versions").glob("*.py"))
-    assert tuple(file.name[:4] for file in files) == schema.REVISIONS
+    assert tuple(file.name[:4] for file in files) == revisions.REVISIONS
     texts = [file.read_text() for file in files]
-    for text, revision, before in zip(texts, schema.REVISIONS, (None, *schema.REVISIONS), strict=False):
+    for text, revision, before in zip(texts, revisions.REVISIONS, (None, *revisions.REVISIONS), strict=False):
         assert f'revision = "{revision}"' in text
         assert f"down_revision = {before if before is None else repr(before)}".replace("'", '"') in text
 

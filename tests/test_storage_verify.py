@@ -13,8 +13,9 @@ from sqlalchemy import make_url
 from collector.domain.audit import Flaw, Problem
 from collector.domain.ticks import FailReason, MissReason, TickRange
 from collector.errors import DatabaseError
-from collector.storage import accounts
-from collector.storage.engine import reading
+from collector.storage import accounts, registry
+from collector.storage.engine import inspecting
+from collector.storage.reader import Reader
 from collector.storage.verify import problems_in
 from tests.damage import plant
 from tests.ledgers import T0, failed, held, instant, record, recorder, register, snapshot, stored
@@ -25,8 +26,8 @@ numbers = itertools.count()
 
 def problems(url: str, name: str | None = None) -> list[Problem]:
     """Everything that is found, or only what is wrong with one account."""
-    with reading(url) as connection:
-        known = [a for a in accounts.every_account(connection) if name in {None, a.name}]
+    with inspecting(url) as connection:
+        known = [a for a in accounts.every_account(Reader.over(connection)) if name in {None, a.name}]
         return list(
             problems_in(connection, known, whole=name is None, counts=Counter(), show=lambda _what, _share: None)
         )
@@ -63,7 +64,7 @@ def url(database_url: str) -> str:
 def open_ledger(writer: object, account_id: int, interval_s: int | None, now_s: int) -> None:
     """From now on the account is due at this interval."""
     with writer.transaction() as connection:  # type: ignore[attr-defined]
-        accounts.open_ledger(connection, account_id, interval_s=interval_s, now_s=now_s)
+        registry.open_ledger(connection, account_id, interval_s=interval_s, now_s=now_s)
 
 
 @settings(max_examples=25)
@@ -80,8 +81,8 @@ def test_what_was_looked_at_is_counted(url: str) -> None:
     """The one line that says that all is right says of how much."""
     counts: Counter[str] = Counter()
     seen: list[tuple[str, float]] = []
-    with reading(url) as connection:
-        known = accounts.every_account(connection)
+    with inspecting(url) as connection:
+        known = accounts.every_account(Reader.over(connection))
         found = problems_in(connection, known, whole=True, counts=counts, show=lambda *it: seen.append(it))
         assert list(found) == []
     assert counts == {"accounts": 1, "ticks": 8, "ranges": 1, "balances": 12}

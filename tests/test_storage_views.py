@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from collector.domain.records import Account
 from collector.domain.ticks import FailReason, MissReason, TickRange
-from collector.storage.engine import reading
+from collector.storage.engine import inspecting
 from collector.storage.record import Recorder
 from tests.ledgers import T0, ask, failed, held, record, recorder, register, rows, snapshot, stored
 from tests.lives import prune
@@ -35,7 +35,7 @@ COLUMNS = {
 @pytest.mark.parametrize("view", COLUMNS)
 def test_a_view_has_the_documented_columns(database_url: str, view: str) -> None:
     """A query that works on one engine works on the other, and goes on working."""
-    with reading(database_url) as connection:
+    with inspecting(database_url) as connection:
         assert list(connection.exec_driver_sql(f"SELECT * FROM {view}").keys()) == COLUMNS[view]
 
 
@@ -134,7 +134,7 @@ def points(url: str, account: Account, asset: str) -> list[tuple[int, str, str |
     sql = (
         f"SELECT due_epoch, CAST(free AS TEXT), CAST(btc_valuation AS TEXT) FROM asset_history WHERE asset = '{asset}'"
     )
-    with reading(url) as connection:
+    with inspecting(url) as connection:
         found = rows(connection, f"{sql} AND account_id = {account.id} ORDER BY due_epoch")
     return [((at - T0) // 60, free, valuation) for at, free, valuation in found]
 

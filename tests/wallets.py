@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from collector.domain.balances import Balance
 from collector.domain.records import Account
 from collector.domain.ticks import FailReason, MissReason, TickRange
-from collector.storage import accounts
+from collector.storage import registry
 from collector.storage.record import Recorder
 from tests.ledgers import T0, failed, held, record, register, snapshot, stored
 
@@ -91,4 +91,4 @@ def lived(writer: Recorder, name: str, life: list[Event], *, start: int = T0, st
 def schedule(writer: Recorder, wallet: Wallet, interval_s: int | None, now_s: int) -> None:
     """From now on the account is due at this interval."""
     with writer.transaction() as connection:
-        accounts.open_ledger(connection, wallet.account.id, interval_s=interval_s, now_s=now_s)
+        registry.open_ledger(connection, wallet.account.id, interval_s=interval_s, now_s=now_s)

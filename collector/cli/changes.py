@@ -26,11 +26,10 @@ from collector.errors import NoDataError, UsageError
 from collector.reports.fields import BINANCE_NAMES, FIELDS
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from collector.domain.changes import Movement
     from collector.domain.records import Account, StoredSnapshot
     from collector.reports.diff import Pair
+    from collector.storage.reader import Reader
 
 
 class TimesCommand(click.Command):
@@ -59,12 +58,10 @@ def diff(app: App, t1: str, t2: str | None, names: tuple[str, ...]) -> None:
 
     frame = frame_of(app)
     from_s, to_s = _instants(frame, t1, t2)
-    with frame.reading() as connection:
-        pairs, missing = _pairs(connection, frame, named_accounts(connection, names), from_s, to_s)
+    with frame.reading() as reader:
+        pairs, missing = _pairs(reader, frame, named_accounts(reader, names), from_s, to_s)
         crossed = [
-            gap
-            for pair in pairs
-            for gap in gaps(connection, pair.after.account, from_s=pair.before.due_at, to_s=to_s + 1)
+            gap for pair in pairs for gap in gaps(reader, pair.after.account, from_s=pair.before.due_at, to_s=to_s + 1)
         ]
     report = diff_report(pairs, crossed, from_s=from_s, to_s=to_s, missing=missing)
     emit(report)
@@ -88,14 +85,14 @@ def _instants(frame: Frame, t1: str, t2: str | None) -> tuple[int, int]:
 
 
 def _pairs(
-    connection: Connection, frame: Frame, accounts: Sequence[Account], from_s: int, to_s: int
+    reader: Reader, frame: Frame, accounts: Sequence[Account], from_s: int, to_s: int
 ) -> tuple[list[Pair], list[str]]:
     from collector.cli.snapshots import no_snapshot, snapshot_of
     from collector.reports.diff import Pair
 
     pairs, missing = [], []
     for account in accounts:
-        before, after = (snapshot_of(connection, frame, account, at) for at in (from_s, to_s))
+        before, after = (snapshot_of(reader, frame, account, at) for at in (from_s, to_s))
         if before is None or after is None:
             missing.append(account.name)
         else:
@@ -132,13 +129,13 @@ def changes(app: App, asset: str | None, names: tuple[str, ...], field: tuple[st
     fields = tuple(dict.fromkeys(BINANCE_NAMES.get(name, name) for name in field))
     frame = frame_of(app)
     span = chosen_range(frame)
-    with frame.reading() as connection:
-        accounts = named_accounts(connection, names)
-        newest = _newest(connection, frame, accounts, span, asset)
-        crossed = [gap for one in accounts for gap in gaps(connection, one, from_s=span.from_s, to_s=span.to_s)]
+    with frame.reading() as reader:
+        accounts = named_accounts(reader, names)
+        newest = _newest(reader, frame, accounts, span, asset)
+        crossed = [gap for one in accounts for gap in gaps(reader, one, from_s=span.from_s, to_s=span.to_s)]
         bases = [basis_of(one, now_ms=frame.now_ms) for one in newest]
         with _watching(span, newest) as seen:
-            found = _movements(connection, frame, accounts, span, asset, seen)
+            found = _movements(reader, frame, accounts, span, asset, seen)
             rows = (m for m in found if not fields or any(m.by(name) for name in fields))
             if chosen_format() != "table":
                 emit(changes_report(bases, accounts, rows, crossed, asset=asset))
@@ -159,15 +156,15 @@ def _watching(span: Span, newest: Sequence[StoredSnapshot]) -> Iterator[Callable
 
 
 def _newest(
-    connection: Connection, frame: Frame, accounts: Sequence[Account], span: Span, asset: str | None
+    reader: Reader, frame: Frame, accounts: Sequence[Account], span: Span, asset: str | None
 ) -> list[StoredSnapshot]:
     from collector.cli.snapshots import snapshot_of
     from collector.storage.history import known_assets
 
     if asset is not None:
-        known = {name for one in accounts for name in known_assets(connection, one, renames=frame.renames)}
+        known = {name for one in accounts for name in known_assets(reader, one, renames=frame.renames)}
         checked_asset(accounts[0], asset, sorted(known))
-    found = [snapshot_of(connection, frame, one, None if span.to_s is None else span.to_s - 1) for one in accounts]
+    found = [snapshot_of(reader, frame, one, None if span.to_s is None else span.to_s - 1) for one in accounts]
     newest = [one for one in found if one is not None and one.due_at >= (span.from_s or 0)]
     if not newest:
         raise NoDataError("there is no snapshot in this time: see `collector gaps`")
@@ -175,7 +172,7 @@ def _newest(
 
 
 def _movements(  # noqa: PLR0917
-    connection: Connection,
+    reader: Reader,
     frame: Frame,
     accounts: Sequence[Account],
     span: Span,
@@ -186,5 +183,5 @@ def _movements(  # noqa: PLR0917
 
     for one in accounts:
         yield from movements(
-            connection, one, asset=asset, from_s=span.from_s, to_s=span.to_s, renames=frame.renames, seen=seen
+            reader, one, asset=asset, from_s=span.from_s, to_s=span.to_s, renames=frame.renames, seen=seen
         )

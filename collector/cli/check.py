@@ -92,12 +92,13 @@ def _database(settings: Settings) -> tuple[CheckLine, dict[str, Account]]:
     from collector.checks import ok, problem
     from collector.errors import CollectorError, SchemaMissingError
     from collector.storage.accounts import every_account
-    from collector.storage.engine import describe, reading, sqlite_file
+    from collector.storage.reader import reading
+    from collector.storage.urls import describe, sqlite_file
 
     name = describe(settings.database)
     try:
-        with reading(settings.database) as connection:
-            known = {account.name: account for account in every_account(connection)}
+        with reading(settings.database) as reader:
+            known = {account.name: account for account in every_account(reader)}
     except SchemaMissingError as error:
         made = sqlite_file(settings.database) is not None
         return ok("database", str(error)) if made else problem("database", error), {}

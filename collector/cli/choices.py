@@ -11,10 +11,9 @@ from collector.cli.context import settings_option
 from collector.errors import NoDataError, UsageError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from collector.cli.frame import Frame
     from collector.domain.records import Account
+    from collector.storage.reader import Reader
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,24 +67,24 @@ def chosen_range(frame: Frame) -> Span:
     return Span(from_s, to_s)
 
 
-def one_account(connection: Connection, name: str | None) -> Account:
+def one_account(reader: Reader, name: str | None) -> Account:
     """The account of this name, or the only one. Raises NoDataError; UsageError when there are several."""
-    accounts = some_accounts(connection, name)
+    accounts = some_accounts(reader, name)
     if len(accounts) > 1:
         raise UsageError(f"there are {len(accounts)} accounts, choose one with --account: {_names(accounts)}")
     return accounts[0]
 
 
-def some_accounts(connection: Connection, name: str | None) -> list[Account]:
+def some_accounts(reader: Reader, name: str | None) -> list[Account]:
     """The account of this name, or all that were ever collected. Raises NoDataError."""
-    return named_accounts(connection, () if name is None else (name,))
+    return named_accounts(reader, () if name is None else (name,))
 
 
-def named_accounts(connection: Connection, names: Sequence[str]) -> list[Account]:
+def named_accounts(reader: Reader, names: Sequence[str]) -> list[Account]:
     """The accounts of these names in this order, or all that were ever collected. Raises NoDataError."""
     from collector.storage.accounts import every_account
 
-    known = {account.name: account for account in every_account(connection)}
+    known = {account.name: account for account in every_account(reader)}
     if not known:
         raise NoDataError(
             "nothing has been collected yet: `collector run` collects, `collector once` takes one snapshot"

@@ -27,8 +27,9 @@ def backup(app: App, file: Path) -> None:
     """
     from collector.reports.usage import size
     from collector.storage.backup import back_up_file
-    from collector.storage.engine import describe, reading, sqlite_file
+    from collector.storage.reader import reading
     from collector.storage.restore import back_up_server
+    from collector.storage.urls import describe, sqlite_file
 
     url = app.settings(accounts=False).database
     with reading(url):
@@ -51,9 +52,9 @@ def restore(app: App, file: Path, *, force: bool) -> None:
 
     A database that holds a history is replaced only with --force; an SQLite file is copied first.
     """
-    from collector.storage.engine import describe, sqlite_file
     from collector.storage.lock import held
     from collector.storage.restore import check_backup, holds_history, restore_file, restore_server
+    from collector.storage.urls import describe, sqlite_file
 
     url = app.settings(accounts=False).database
     check_backup(file)
@@ -70,7 +71,7 @@ def restore(app: App, file: Path, *, force: bool) -> None:
 
 
 def _keep(url: str, show: Show) -> None:
-    from collector.storage.engine import sqlite_file
+    from collector.storage.urls import sqlite_file
 
     path = sqlite_file(url)
     if path is not None:
@@ -98,7 +99,7 @@ def copy(source: str, target: str) -> None:
     """
     from collector.reports.flaws import counted
     from collector.storage.copy import copy as copy_database
-    from collector.storage.engine import describe
+    from collector.storage.urls import describe
 
     source_url, target_url = _url("SOURCE", source), _url("TARGET", target)
     with progress() as show:

@@ -15,12 +15,11 @@ from collector.cli.output import emit, format_options, is_shown
 from collector.errors import CollectorError, NoDataError, UsageError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from collector.domain.coverage import PeriodCoverage
     from collector.domain.periods import Period
     from collector.domain.records import Account
     from collector.reports.values import Basis
+    from collector.storage.reader import Reader
 
 EVERY = {"day": "1d", "week": "1w", "month": "1mo"}
 
@@ -38,10 +37,10 @@ def gaps(app: App, names: tuple[str, ...]) -> None:
 
     frame = frame_of(app)
     span = chosen_range(frame)
-    with frame.reading() as connection:
-        accounts = named_accounts(connection, names)
-        found = [gap for one in accounts for gap in ledger.gaps(connection, one, from_s=span.from_s, to_s=span.to_s)]
-        bases = _bases(connection, frame, accounts)
+    with frame.reading() as reader:
+        accounts = named_accounts(reader, names)
+        found = [gap for one in accounts for gap in ledger.gaps(reader, one, from_s=span.from_s, to_s=span.to_s)]
+        bases = _bases(reader, frame, accounts)
     emit(gaps_report(bases, found))
     if not found:
         complain("there is no gap")
@@ -67,16 +66,16 @@ def coverage(app: App, names: tuple[str, ...], by: str, fail_under: str | None) 
     least = _percent(fail_under)
     frame = frame_of(app)
     span = chosen_range(frame)
-    with frame.reading() as connection:
-        accounts = named_accounts(connection, names)
-        now_s = database_now(connection)
+    with frame.reading() as reader:
+        accounts = named_accounts(reader, names)
+        now_s = database_now(reader)
         rows, crossed = [], []
         for one in accounts:
-            spans = _periods(connection, frame, one, span, by, now_s)
-            found = gaps_of(connection, one, from_s=span.from_s, to_s=span.to_s)
-            rows += period_coverage(connection, one, spans, now_s=now_s, known_gaps=found)
+            spans = _periods(reader, frame, one, span, by, now_s)
+            found = gaps_of(reader, one, from_s=span.from_s, to_s=span.to_s)
+            rows += period_coverage(reader, one, spans, now_s=now_s, known_gaps=found)
             crossed += found
-        bases = _bases(connection, frame, accounts)
+        bases = _bases(reader, frame, accounts)
     if not any(row.counts.due for row in rows):
         raise NoDataError("no tick was due in this time: see `collector status`")
     emit(coverage_report(rows, bases, crossed, by=by, tz=frame.tz, strip=is_shown()))
@@ -106,13 +105,13 @@ def _fail_under(rows: Sequence[PeriodCoverage], least: Decimal) -> None:
 
 
 def _periods(  # noqa: PLR0917
-    connection: Connection, frame: Frame, account: Account, span: Span, by: str, now_s: int
+    reader: Reader, frame: Frame, account: Account, span: Span, by: str, now_s: int
 ) -> list[Period]:
     """The periods of the range in which the account was due, up to now."""
     from collector.domain.periods import Every, Period, periods
     from collector.storage.coverage import due_span
 
-    due = due_span(connection, account, now_s=now_s)
+    due = due_span(reader, account, now_s=now_s)
     if due is None:
         return []
     start_s = due[0] if span.from_s is None else span.from_s
@@ -124,12 +123,12 @@ def _periods(  # noqa: PLR0917
     return list(periods(Every(EVERY[by]), start_s, end_s, frame.zone))
 
 
-def _bases(connection: Connection, frame: Frame, accounts: Sequence[Account]) -> list[Basis]:
+def _bases(reader: Reader, frame: Frame, accounts: Sequence[Account]) -> list[Basis]:
     from collector.reports.bases import basis_of
     from collector.reports.values import Basis
     from collector.storage.history import latest
 
-    newest = {one.name: latest(connection, one) for one in accounts}
+    newest = {one.name: latest(reader, one) for one in accounts}
     return [
         basis_of(snapshot, now_ms=frame.now_ms) if snapshot else Basis(account=name)
         for name, snapshot in newest.items()

@@ -22,8 +22,8 @@ def db() -> None:
 def upgrade(app: App) -> None:
     """Make the tables, or bring them to this version; an SQLite file is copied first."""
     from collector.storage import upkeep
-    from collector.storage.engine import describe
-    from collector.storage.schema import REVISIONS
+    from collector.storage.revisions import REVISIONS
+    from collector.storage.urls import describe
 
     url = app.settings(accounts=False).database
     backup, what = upkeep.back_up_before_upgrade(url), describe(url)

@@ -20,10 +20,9 @@ from collector.cli.progress import Show, progress
 from collector.errors import CollectorError, NoDataError, UsageError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from collector.domain.records import Account
     from collector.reports.export import ExportSnapshot
+    from collector.storage.reader import Reader
 
 FORMATS = ("csv", "ndjson", "parquet")
 SHOWN_EVERY = 500
@@ -54,15 +53,15 @@ def export(app: App, names: tuple[str, ...], format: str | None, out: Path | Non
     span, form = chosen_range(frame), format or _form_of(out)
     _check_target(form, out)
     count = Counted()
-    with frame.reading() as connection, progress() as show:
-        accounts = _with_snapshots(connection, named_accounts(connection, names), span)
-        snapshots = _snapshots(connection, accounts, span, count, show)
+    with frame.reading() as reader, progress() as show:
+        accounts = _with_snapshots(reader, named_accounts(reader, names), span)
+        snapshots = _snapshots(reader, accounts, span, count, show)
         if form == "parquet":
-            as_text = _as_text(connection, accounts, span)
+            as_text = _as_text(reader, accounts, span)
             _write_folder(out, snapshots, as_text)
         else:
             _write_lines(form, out, snapshots)
-        gaps = sum(1 for one in accounts for _ in each_gap(connection, one, from_s=span.from_s, to_s=span.to_s))
+        gaps = sum(1 for one in accounts for _ in each_gap(reader, one, from_s=span.from_s, to_s=span.to_s))
     complain(f"{count.rows} rows of {count.snapshots} snapshots")
     if gaps:
         complain(
@@ -90,12 +89,12 @@ def _check_target(form: str, out: Path | None) -> None:
             raise UsageError(f"{path} is there already{again or ' and is not overwritten: choose another --out'}")
 
 
-def _with_snapshots(connection: Connection, accounts: Sequence[Account], span: Span) -> list[Account]:
+def _with_snapshots(reader: Reader, accounts: Sequence[Account], span: Span) -> list[Account]:
     from collector.storage.export import first_and_last_snapshot
 
     found = []
     for one in accounts:
-        if first_and_last_snapshot(connection, one, from_s=span.from_s, to_s=span.to_s) is not None:
+        if first_and_last_snapshot(reader, one, from_s=span.from_s, to_s=span.to_s) is not None:
             found.append(one)
         else:
             complain(f"account {one.name!r} has no snapshot in this time")
@@ -105,16 +104,16 @@ def _with_snapshots(connection: Connection, accounts: Sequence[Account], span: S
 
 
 def _snapshots(
-    connection: Connection, accounts: Sequence[Account], span: Span, count: Counted, show: Show
+    reader: Reader, accounts: Sequence[Account], span: Span, count: Counted, show: Show
 ) -> Iterator[ExportSnapshot]:
     from collector.reports.export import ExportSnapshot
     from collector.reports.instants import rfc3339, rfc3339_ms
     from collector.storage.export import first_and_last_snapshot, plain_snapshots
 
     for one in accounts:
-        bounds = first_and_last_snapshot(connection, one, from_s=span.from_s, to_s=span.to_s)
+        bounds = first_and_last_snapshot(reader, one, from_s=span.from_s, to_s=span.to_s)
         first, last = bounds or (0, 0)
-        for snapshot in plain_snapshots(connection, one, from_s=span.from_s, to_s=span.to_s):
+        for snapshot in plain_snapshots(reader, one, from_s=span.from_s, to_s=span.to_s):
             if count.snapshots % SHOWN_EVERY == 0:
                 show(f"account {one.name}", (snapshot.due_at - first) / (last - first + 1))
             count.snapshots += 1
@@ -127,12 +126,12 @@ def _snapshots(
             )
 
 
-def _as_text(connection: Connection, accounts: Sequence[Account], span: Span) -> list[str]:
+def _as_text(reader: Reader, accounts: Sequence[Account], span: Span) -> list[str]:
     from collector.reports.frames import DECIMAL128
     from collector.storage.export import too_long
 
     whole, after = DECIMAL128
-    found = too_long(connection, accounts, whole=whole - after, after=after, from_s=span.from_s, to_s=span.to_s)
+    found = too_long(reader, accounts, whole=whole - after, after=after, from_s=span.from_s, to_s=span.to_s)
     if found:
         complain(f"{', '.join(found)}: some amounts don't fit into decimal128({whole}, {after}), so these are text")
     return found

@@ -14,10 +14,9 @@ from collector.cli import output
 from collector.cli.context import App
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from collector.domain.periods import Period
     from collector.domain.renames import Renames
+    from collector.storage.reader import Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +35,12 @@ class Frame:
         return self.now_ms // 1000
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Reader]:
         """The database, read-only and at one moment."""
-        from collector.storage.engine import reading
+        from collector.storage.reader import reading
 
-        with reading(self.url) as connection:
-            yield connection
+        with reading(self.url) as reader:
+            yield reader
 
     def instant(self, written: str, option: str) -> int:
         """Epoch seconds of what an option says; a period stands for its first moment."""

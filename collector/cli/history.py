@@ -27,10 +27,9 @@ from collector.errors import NoDataError, UsageError
 from collector.reports.fields import BINANCE_NAMES, FIELDS
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from collector.domain.records import Account, StoredSnapshot
     from collector.reports.history import HistoryRow
+    from collector.storage.reader import Reader
 
 CHART_HEIGHT = 20
 
@@ -39,7 +38,7 @@ CHART_HEIGHT = 20
 class Question:
     """What the command line asks for, and of what database."""
 
-    connection: Connection
+    reader: Reader
     frame: Frame
     accounts: Sequence[Account]
     span: Span
@@ -86,11 +85,11 @@ def history(
         raise UsageError("a chart shows one amount: give --field once")
     frame = frame_of(app)
     span = chosen_range(frame)
-    with frame.reading() as connection:
+    with frame.reading() as reader:
         question = Question(
-            connection=connection,
+            reader=reader,
             frame=frame,
-            accounts=named_accounts(connection, names),
+            accounts=named_accounts(reader, names),
             span=span,
             asset=asset,
             fields=fields,
@@ -110,7 +109,7 @@ def _show(question: Question) -> None:
     rows = _rows(question, span, newest)
     first = next(rows, None)
     crossed = [
-        gap for one in question.accounts for gap in gaps(question.connection, one, from_s=span.from_s, to_s=span.to_s)
+        gap for one in question.accounts for gap in gaps(question.reader, one, from_s=span.from_s, to_s=span.to_s)
     ]
     about_what = HistoryOf(
         asset=question.asset,
@@ -161,7 +160,7 @@ def _longest_interval(question: Question, from_s: int, to_s: int) -> int:
     longest = 1
     for one in question.accounts:
         ends_s = to_s
-        for entry in reversed(schedule_of(question.connection, one.id)):
+        for entry in reversed(schedule_of(question.reader, one.id)):
             if entry.interval_s is not None and entry.from_at < to_s and ends_s > from_s:
                 longest = max(longest, entry.interval_s)
             ends_s = entry.from_at
@@ -174,10 +173,10 @@ def _newest(question: Question) -> list[StoredSnapshot]:
     from collector.storage.history import known_assets
 
     accounts, frame, span = question.accounts, question.frame, question.span
-    known = {asset for one in accounts for asset in known_assets(question.connection, one, renames=frame.renames)}
+    known = {asset for one in accounts for asset in known_assets(question.reader, one, renames=frame.renames)}
     checked_asset(accounts[0], question.asset, sorted(known))
     asked_s = None if span.to_s is None else span.to_s - 1
-    found = [snapshot_of(question.connection, frame, one, asked_s) for one in accounts]
+    found = [snapshot_of(question.reader, frame, one, asked_s) for one in accounts]
     newest = [one for one in found if one is not None and one.due_at >= (span.from_s or 0)]
     if not newest:
         who = f"account {accounts[0].name!r} has no" if len(accounts) == 1 else "none of these accounts has a"
@@ -192,7 +191,7 @@ def _from_its_start(question: Question) -> Span:
     if question.span.from_s is not None:
         return question.span
     firsts = [
-        first_due(question.connection, one, question.asset, renames=question.frame.renames) for one in question.accounts
+        first_due(question.reader, one, question.asset, renames=question.frame.renames) for one in question.accounts
     ]
     return Span(min((first for first in firsts if first is not None), default=None), question.span.to_s)
 
@@ -207,7 +206,7 @@ def _rows(question: Question, span: Span, newest: Sequence[StoredSnapshot]) -> I
     for one in question.accounts:
         name = (one.name,)
         for point in asset_points(
-            question.connection,
+            question.reader,
             one,
             question.asset,
             from_s=span.from_s,
@@ -233,7 +232,7 @@ def _by_period(question: Question, spans: Sequence[Period]) -> Iterator[HistoryR
     from collector.storage.series import asset_closes
 
     closes = {
-        one.name: asset_closes(question.connection, one, question.asset, spans, renames=question.frame.renames)
+        one.name: asset_closes(question.reader, one, question.asset, spans, renames=question.frame.renames)
         for one in question.accounts
     }
     if question.as_sum:

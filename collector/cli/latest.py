@@ -14,9 +14,8 @@ from collector.cli.frame import Frame, frame_of
 from collector.cli.output import chosen_format, emit, format_options, is_shown
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from collector.domain.records import StoredSnapshot
+    from collector.storage.reader import Reader
 
 HALF_DAY_S = 43_200
 
@@ -37,9 +36,9 @@ def latest(app: App, names: tuple[str, ...], as_of: str | None, *, as_sum: bool,
 
     frame = frame_of(app)
     asked_s = None if as_of is None else frame.instant(as_of, "--as-of")
-    with frame.reading() as connection:
-        found = found_snapshots(connection, frame, names, asked_s)
-        trends = {} if as_sum else _trends(connection, frame, found.snapshots)
+    with frame.reading() as reader:
+        found = found_snapshots(reader, frame, names, asked_s)
+        trends = {} if as_sum else _trends(reader, frame, found.snapshots)
     emit(
         latest_report(
             found.snapshots,
@@ -56,7 +55,7 @@ def latest(app: App, names: tuple[str, ...], as_of: str | None, *, as_sum: bool,
             complain(f"account {snapshot.account.name!r} held nothing at all")
 
 
-def _trends(connection: Connection, frame: Frame, snapshots: Sequence[StoredSnapshot]) -> dict[tuple[str, str], str]:
+def _trends(reader: Reader, frame: Frame, snapshots: Sequence[StoredSnapshot]) -> dict[tuple[str, str], str]:
     """What each asset was worth in the week before its snapshot, where a table can show it."""
     from collector.domain.periods import Period
     from collector.reports.latest import TREND_DAYS
@@ -73,7 +72,7 @@ def _trends(connection: Connection, frame: Frame, snapshots: Sequence[StoredSnap
         spans = [
             Period(name="", start_s=at, end_s=at + step_s) for at in range(start, one.due_at + 1, step_s) if at >= 0
         ]
-        closes = [values for _, values in value_closes(connection, one.account, spans, renames=frame.renames)]
+        closes = [values for _, values in value_closes(reader, one.account, spans, renames=frame.renames)]
         for balance in one.balances:
             line = sparkline([None if values is None else values.get(balance.asset) for values in closes])
             found[one.account.name, balance.asset] = line
@@ -95,8 +94,8 @@ def allocation(app: App, names: tuple[str, ...], as_of: str | None, *, as_sum: b
 
     frame = frame_of(app)
     asked_s = None if as_of is None else frame.instant(as_of, "--as-of")
-    with frame.reading() as connection:
-        found = found_snapshots(connection, frame, names, asked_s)
+    with frame.reading() as reader:
+        found = found_snapshots(reader, frame, names, asked_s)
     report = allocation_report(
         found.snapshots, found.gaps, now_ms=frame.now_ms, asked_s=asked_s, missing=found.missing, as_sum=as_sum
     )

@@ -59,7 +59,7 @@ def _dry(settings: Settings, account: AccountSettings) -> int:
 def _stored(settings: Settings, accounts: list[AccountSettings]) -> list[int]:
     from collector.bootstrap import open_services, targets
     from collector.checks import check_histories
-    from collector.storage.engine import reading
+    from collector.storage.reader import reading
 
     with reading(settings.database):
         pass  # the tables are there, and this program's

@@ -72,17 +72,20 @@ def prune(app: App, names: tuple[str, ...], *, dry_run: bool, vacuum: bool) -> N
     """
     from collector.reports.thinning import thinning_report
     from collector.storage.accounts import every_account
-    from collector.storage.engine import describe, reading, sqlite_file
+    from collector.storage.engine import inspecting
     from collector.storage.prune import plan
+    from collector.storage.reader import Reader
     from collector.storage.stats import usage
+    from collector.storage.urls import describe, sqlite_file
 
     url, rules = app.settings(accounts=False).database, _rules()
     file = sqlite_file(url)
     if vacuum and file is None:
         raise UsageError("--vacuum is for SQLite: PostgreSQL uses the space again by itself")
-    with reading(url) as connection:
-        planned = [plan(connection, one, rules) for one in named_accounts(connection, names)]
-        bytes_a_row = usage(connection, every_account(connection)).bytes_a_row
+    with inspecting(url) as connection:
+        reader = Reader.over(connection)
+        planned = [plan(connection, one, rules) for one in named_accounts(reader, names)]
+        bytes_a_row = usage(connection, every_account(reader)).bytes_a_row
     if not dry_run:
         _thin(url, planned, rules, vacuum=vacuum)
     database = describe(url).removeprefix("database ")

@@ -14,12 +14,13 @@ from collector.errors import UsageError
 @pass_app
 def current(app: App) -> None:
     """Show at which revision the tables are; ends with 6 unless this version can use them."""
-    from collector.storage import schema, upkeep
-    from collector.storage.engine import describe, reading
+    from collector.storage import revisions, upkeep
+    from collector.storage.reader import reading
+    from collector.storage.urls import describe
 
     url = app.settings(accounts=False).database
     revision = upkeep.revision_of(url)
-    click.echo(f"{describe(url)}: revision {revision or 'base'}, this version needs {schema.REVISIONS[-1]}")
+    click.echo(f"{describe(url)}: revision {revision or 'base'}, this version needs {revisions.REVISIONS[-1]}")
     with reading(url):
         pass
 
@@ -35,9 +36,10 @@ def downgrade(app: App, revision: str, *, force: bool) -> None:
     An SQLite file is copied first. No daemon may be running.
     """
     from collector.storage import upkeep
-    from collector.storage.engine import describe, reading
     from collector.storage.lock import held
-    from collector.storage.schema import REVISIONS
+    from collector.storage.reader import reading
+    from collector.storage.revisions import REVISIONS
+    from collector.storage.urls import describe
 
     url = app.settings(accounts=False).database
     if revision not in {"base", *REVISIONS}:
@@ -56,7 +58,7 @@ def downgrade(app: App, revision: str, *, force: bool) -> None:
 
 
 def _keep(url: str, suffix: str) -> None:
-    from collector.storage.engine import sqlite_file
+    from collector.storage.urls import sqlite_file
 
     path = sqlite_file(url)
     if path is not None:

@@ -11,10 +11,9 @@ from collector.errors import NoDataError
 from collector.reports.instants import rfc3339
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from collector.cli.frame import Frame
     from collector.domain.records import Account, Gap, StoredSnapshot
+    from collector.storage.reader import Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +25,13 @@ class Found:
     gaps: tuple[Gap, ...]
 
 
-def found_snapshots(connection: Connection, frame: Frame, names: Sequence[str], asked_s: int | None) -> Found:
+def found_snapshots(reader: Reader, frame: Frame, names: Sequence[str], asked_s: int | None) -> Found:
     """The newest snapshots, or those as of an instant (epoch seconds). Raises NoDataError when there is none at all."""
     from collector.storage.ledger import gaps
 
     snapshots, missing = [], []
-    for account in named_accounts(connection, names):
-        snapshot = snapshot_of(connection, frame, account, asked_s)
+    for account in named_accounts(reader, names):
+        snapshot = snapshot_of(reader, frame, account, asked_s)
         if snapshot is None:
             missing.append(account.name)
         else:
@@ -40,17 +39,17 @@ def found_snapshots(connection: Connection, frame: Frame, names: Sequence[str], 
     if not snapshots:
         raise no_snapshot(missing, asked_s)
     until = None if asked_s is None else asked_s + 1
-    crossed = [gap for one in snapshots for gap in gaps(connection, one.account, from_s=one.due_at, to_s=until)]
+    crossed = [gap for one in snapshots for gap in gaps(reader, one.account, from_s=one.due_at, to_s=until)]
     return Found(snapshots=tuple(snapshots), missing=tuple(missing), gaps=tuple(crossed))
 
 
-def snapshot_of(connection: Connection, frame: Frame, account: Account, asked_s: int | None) -> StoredSnapshot | None:
+def snapshot_of(reader: Reader, frame: Frame, account: Account, asked_s: int | None) -> StoredSnapshot | None:
     """The newest snapshot of one account, or that as of an instant."""
     from collector.storage import history
 
     if asked_s is None:
-        return history.latest(connection, account, renames=frame.renames)
-    return history.as_of(connection, account, asked_s, renames=frame.renames)
+        return history.latest(reader, account, renames=frame.renames)
+    return history.as_of(reader, account, asked_s, renames=frame.renames)
 
 
 def no_snapshot(names: Sequence[str], asked_s: int | None) -> NoDataError:

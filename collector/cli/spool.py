@@ -82,8 +82,9 @@ def drain(app: App) -> None:
     """Store what waits, oldest first, while no daemon runs; a daemon does that by itself."""
     from collector.bootstrap import now_ms, open_recorder, open_spool
     from collector.daemon.drain import Drain
-    from collector.storage.engine import describe, reading
     from collector.storage.lock import held
+    from collector.storage.reader import reading
+    from collector.storage.urls import describe
 
     settings = app.settings(accounts=False)
     with reading(settings.database):

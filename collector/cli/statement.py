@@ -36,10 +36,10 @@ def statement(app: App, month: str, known_at: str | None, account: str | None) -
         raise UsageError("--known-at lies in the future: nobody knows what will be recorded until then")
     if period.start_s * 1000 > (frame.now_ms if known_at_ms is None else known_at_ms):
         raise UsageError(f"{period.name} has not begun {'yet' if known_at_ms is None else 'at --known-at'}")
-    with frame.reading() as connection, progress_over(period.name, period.start_s, period.end_s) as seen:
-        chosen = one_account(connection, account)
+    with frame.reading() as reader, progress_over(period.name, period.start_s, period.end_s) as seen:
+        chosen = one_account(reader, account)
         made = statement_of(
-            connection, chosen, period, now_ms=frame.now_ms, known_at_ms=known_at_ms, renames=frame.renames, seen=seen
+            reader, chosen, period, now_ms=frame.now_ms, known_at_ms=known_at_ms, renames=frame.renames, seen=seen
         )
     if made is None:
         raise no_snapshot([chosen.name], period.end_s)

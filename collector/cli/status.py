@@ -22,15 +22,16 @@ def status(app: App) -> None:
     from collector.reports.status import status_report
     from collector.reports.verdict import behind, nothing_collected
     from collector.storage import accounts, ledger
-    from collector.storage.engine import describe, reading
+    from collector.storage.reader import reading
     from collector.storage.spool_view import spooled
+    from collector.storage.urls import describe
 
     settings, now = app.settings(accounts=False), now_ms()
     url, waiting = settings.database, spooled(settings.spool)
     try:
-        with reading(url) as connection:
-            found = ledger.statuses(connection, now_ms=now)
-            run, waits = accounts.last_run(connection), accounts.waits(connection, now_ms=now)
+        with reading(url) as reader:
+            found = ledger.statuses(reader, now_ms=now)
+            run, waits = accounts.last_run(reader), accounts.waits(reader, now_ms=now)
     except DatabaseError:
         for sentence in spool_warnings(waiting):
             complain(sentence)

@@ -25,10 +25,9 @@ from collector.domain.periods import Every, Period
 from collector.errors import NoDataError, UsageError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from collector.domain.records import Account, StoredSnapshot
     from collector.reports.total import TotalOf, TotalRow
+    from collector.storage.reader import Reader
 
 PRICED_AT_ONCE = 500
 
@@ -37,7 +36,7 @@ PRICED_AT_ONCE = 500
 class Question:
     """What the command line asks for, and of what database."""
 
-    connection: Connection
+    reader: Reader
     frame: Frame
     accounts: Sequence[Account]
     span: Span
@@ -72,11 +71,11 @@ def total(
         raise UsageError("--as-of is one instant: leave out --from, --to, --during and --every")
     if as_sum and over_time and not every:
         raise UsageError("--sum over time needs --every: snapshots of different accounts are not of the same moment")
-    with frame.reading() as connection:
+    with frame.reading() as reader:
         question = Question(
-            connection=connection,
+            reader=reader,
             frame=frame,
-            accounts=named_accounts(connection, names),
+            accounts=named_accounts(reader, names),
             span=span,
             asked_s=asked_s,
             every=Every(every) if every else None,
@@ -92,8 +91,8 @@ def _check_quote(question: Question) -> None:
 
     if question.quote is None:
         return
-    if not question.quote.isascii() or not has_prices(question.connection, question.quote):
-        known = newest_quotes(question.connection)
+    if not question.quote.isascii() or not has_prices(question.reader, question.quote):
+        known = newest_quotes(question.reader)
         hint = f"there are {', '.join(known)}" if known else "no price was ever collected"
         raise NoDataError(f"there is no price of BTC in {question.quote!r}: {hint}")
 
@@ -108,7 +107,7 @@ def _newest(question: Question) -> None:
     from collector.reports.values import Basis
 
     names = [one.name for one in question.accounts]
-    found = found_snapshots(question.connection, question.frame, names, question.asked_s)
+    found = found_snapshots(question.reader, question.frame, names, question.asked_s)
     rows = [
         TotalRow(
             accounts=(one.account.name,),
@@ -159,12 +158,12 @@ def _series(question: Question) -> None:
 
     span, frame = question.span, question.frame
     asked_s = None if span.to_s is None else span.to_s - 1
-    found = [snapshot_of(question.connection, frame, one, asked_s) for one in question.accounts]
+    found = [snapshot_of(question.reader, frame, one, asked_s) for one in question.accounts]
     newest = [one for one in found if one is not None and one.due_at >= (span.from_s or 0)]
     if not newest:
         raise NoDataError("there is no snapshot in this time: see `collector gaps`")
     crossed = [
-        gap for one in question.accounts for gap in gaps(question.connection, one, from_s=span.from_s, to_s=span.to_s)
+        gap for one in question.accounts for gap in gaps(question.reader, one, from_s=span.from_s, to_s=span.to_s)
     ]
     rows = _by_period(question, newest) if question.every else _by_snapshot(question)
     bases = [basis_of(one, now_ms=frame.now_ms) for one in newest]
@@ -177,7 +176,7 @@ def _by_snapshot(question: Question) -> Iterator[TotalRow]:
 
     for one in question.accounts:
         name = (one.name,)
-        points = total_points(question.connection, one, from_s=question.span.from_s, to_s=question.span.to_s)
+        points = total_points(question.reader, one, from_s=question.span.from_s, to_s=question.span.to_s)
         yield from _priced(question, (TotalRow(accounts=name, point=point) for point in points))
 
 
@@ -185,7 +184,7 @@ def _closes(question: Question, account: Account, spans: Sequence[Period]) -> It
     from collector.reports.total import TotalRow
     from collector.storage.series import total_closes
 
-    for close in total_closes(question.connection, account, spans):
+    for close in total_closes(question.reader, account, spans):
         yield TotalRow(accounts=(account.name,), point=close.point, period=close.period)
 
 
@@ -214,7 +213,7 @@ def _periods(question: Question, newest: Sequence[StoredSnapshot]) -> list[Perio
 
     now_s = max(question.frame.now_s, *(one.due_at for one in newest)) + 1
     end_s = now_s if question.span.to_s is None else min(question.span.to_s, now_s)
-    firsts = [first_snapshot(question.connection, one) for one in question.accounts]
+    firsts = [first_snapshot(question.reader, one) for one in question.accounts]
     start_s = question.span.from_s
     if start_s is None:
         start_s = min(first for first in firsts if first is not None)
@@ -232,7 +231,7 @@ def _priced(question: Question, rows: Iterable[TotalRow]) -> Iterator[TotalRow]:
             yield from some
             continue
         dues = [row.point.due_at for row in some if row.point is not None]
-        prices = prices_at(question.connection, question.quote, dues)
+        prices = prices_at(question.reader, question.quote, dues)
         yield from (priced(row, prices) for row in some)
 
 

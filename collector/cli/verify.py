@@ -27,12 +27,14 @@ if TYPE_CHECKING:
 def stats(app: App, names: tuple[str, ...]) -> None:
     """Show how many rows and bytes there are, and how the database grows."""
     from collector.reports.usage import usage_report
-    from collector.storage.engine import describe, reading
+    from collector.storage.engine import inspecting
+    from collector.storage.reader import Reader
     from collector.storage.stats import usage
+    from collector.storage.urls import describe
 
     url = app.settings(accounts=False).database
-    with reading(url) as connection:
-        found = usage(connection, named_accounts(connection, names))
+    with inspecting(url) as connection:
+        found = usage(connection, named_accounts(Reader.over(connection), names))
     emit(usage_report(found, database=describe(url).removeprefix("database ")))
 
 
@@ -48,13 +50,16 @@ def verify(app: App, names: tuple[str, ...]) -> None:
     """
     from collector.reports.flaws import flaws_report, verified_sentence
     from collector.storage.accounts import every_account
-    from collector.storage.engine import describe, reading
+    from collector.storage.engine import inspecting
+    from collector.storage.reader import Reader
+    from collector.storage.urls import describe
     from collector.storage.verify import problems_in
 
     url, counts = app.settings(accounts=False).database, Counter[str]()
     database = describe(url).removeprefix("database ")
-    with reading(url) as connection, progress() as show:
-        accounts = named_accounts(connection, names) if names else every_account(connection)
+    with inspecting(url) as connection, progress() as show:
+        reader = Reader.over(connection)
+        accounts = named_accounts(reader, names) if names else every_account(reader)
         problems = problems_in(connection, accounts, whole=not names, counts=counts, show=show)
         first = next(problems, None)
         if first is None and chosen_format() in {"table", "tsv"}:

@@ -23,18 +23,16 @@ def withdrawing(app: App, names: tuple[str, ...]) -> None:
     from collector.storage.withdrawing import under_way
 
     frame = frame_of(app)
-    with frame.reading() as connection:
-        found = found_snapshots(connection, frame, names, None)
-        rows = [row for one in found.snapshots for row in under_way(connection, one, renames=frame.renames)]
+    with frame.reading() as reader:
+        found = found_snapshots(reader, frame, names, None)
+        rows = [row for one in found.snapshots for row in under_way(reader, one, renames=frame.renames)]
         since = {
             one.account.name: min(
                 [one.due_at, *((row.before or row.first).due_at for row in rows if row.account == one.account.name)]
             )
             for one in found.snapshots
         }
-        crossed = [
-            gap for one in found.snapshots for gap in gaps(connection, one.account, from_s=since[one.account.name])
-        ]
+        crossed = [gap for one in found.snapshots for gap in gaps(reader, one.account, from_s=since[one.account.name])]
     emit(withdrawing_report(rows, found.snapshots, crossed, now_ms=frame.now_ms, missing=found.missing))
     if not rows:
         complain("nothing is being withdrawn")

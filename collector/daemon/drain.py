@@ -10,6 +10,7 @@ from collector.daemon.aside import bad_reply, entry_of, outcome_of, range_of, to
 from collector.domain.ticks import MissReason, Outcome, TickOutcome
 from collector.errors import UnstorableError
 from collector.storage.accounts import find
+from collector.storage.reader import Reader
 from collector.storage.record import Answer, Recorder
 from collector.storage.spool import Entry, Spool
 
@@ -63,7 +64,7 @@ class Drain:
 
     def _account_id(self, name: str) -> int:
         if name not in self._ids:
-            found = self._recorder.write(lambda connection: find(connection, name))
+            found = self._recorder.write(lambda connection: find(Reader.over(connection), name))
             if found is None:
                 raise UnstorableError(f"account {name!r} is not in the database")
             self._ids[name] = found.id

@@ -16,6 +16,7 @@ from collector.domain.ticks import due_at_or_after
 from collector.errors import DatabaseError
 from collector.storage.accounts import every_account
 from collector.storage.comeback import bring_back
+from collector.storage.reader import Reader
 from collector.storage.record import Recorder
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Present:
 
     def _come_back(self, now_s: int, last_due_at: int) -> None:
         first_due_at = due_at_or_after(now_s, self._interval_s)
-        for account in self._recorder.write(every_account):
+        for account in self._recorder.write(lambda connection: every_account(Reader.over(connection))):
             # One by one: with thousands of accounts nobody else could write for many seconds.
             self._bring_back(account.id, now_s, last_due_at)
         self._metronome.come_back(first_due_at)

@@ -14,8 +14,8 @@ from collector.binance.standing import Standing, after_failure, wait_after, why_
 from collector.daemon.waits import Waits
 from collector.domain.records import Wait
 from collector.errors import DatabaseError, ExchangeError, NotSentError
-from collector.storage.prices import note_prices
 from collector.storage.record import Recorder
+from collector.storage.registry import note_prices
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from collector.daemon.keeper import Keeper, Write
 from collector.daemon.pool import DelayedPool, Start
 from collector.daemon.waits import Waits
 from collector.domain.ticks import MissReason, Outcome, TickOutcome, TickRange, deadline_ms
-from collector.storage.accounts import note_stop
 from collector.storage.record import Recorder
+from collector.storage.registry import note_stop
 
 log = logging.getLogger(__name__)
 

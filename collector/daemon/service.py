@@ -28,8 +28,10 @@ from collector.daemon.ticklog import TickLog
 from collector.daemon.waits import Waits
 from collector.domain.ticks import TickRange, due_at_or_after
 from collector.errors import DatabaseError, LockedError
-from collector.storage.accounts import every_account, newest_answer, note_run, note_run_end, open_ledger
+from collector.storage.accounts import every_account, newest_answer
 from collector.storage.lock import DatabaseLock
+from collector.storage.reader import Reader
+from collector.storage.registry import note_run, note_run_end, open_ledger
 from collector.storage.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -121,13 +123,14 @@ class Daemon:
             note_run(
                 connection, host=socket.gethostname(), pid=os.getpid(), started_at_ms=started_ms, version=self.version
             )
-            for account in every_account(connection):
+            reader = Reader.over(connection)
+            for account in every_account(reader):
                 lost = open_ledger(
                     connection, account.id, interval_s=interval_s if account.id in mine else None, now_s=now_s
                 )
                 _report_downtime(account.name, lost)
                 if account.id in mine:
-                    newest = max(newest, newest_answer(connection, account.id) or 0)
+                    newest = max(newest, newest_answer(reader, account.id) or 0)
         return due_at_or_after(max(now_s, newest + 1), interval_s)
 
     def _present(self, metronome: Metronome, runners: Sequence[AccountRunner]) -> Present:

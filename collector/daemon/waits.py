@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 
 from collector.binance.standing import EGRESS_IP
 from collector.domain.records import Wait
-from collector.storage.accounts import note_wait, waits
+from collector.storage.accounts import waits
+from collector.storage.reader import Reader
 from collector.storage.record import Recorder
+from collector.storage.registry import note_wait
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ class Waits:
     def load(self, now_ms: int) -> None:
         """Take up the waits that an earlier run left."""
         with self._recorder.transaction() as connection:
-            found = waits(connection, now_ms=now_ms)
+            found = waits(Reader.over(connection), now_ms=now_ms)
         self._by_scope = {wait.scope: wait for wait in found if wait.until_ms <= now_ms + LONGEST_MS}
 
     def of(self, account_scope: str) -> tuple[Wait, ...]:

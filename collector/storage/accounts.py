@@ -1,154 +1,89 @@
-"""What the database knows of each account: its schedule, where its ledger ends, its stops and waits."""
+"""What the database knows of each account: its schedule, and where its ledger ends; and of the daemon that collects."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
-
 from collector.domain.records import Account, Run, Wait
-from collector.domain.ticks import FailReason, MissReason, ScheduleEntry, TickRange, unexplained
-from collector.errors import ConfigError
-from collector.storage.ranges import write_missed
-from collector.storage.schema import account, daemon_run, missed, schedule, thinned, tick, wait
+from collector.domain.ticks import FailReason, ScheduleEntry
+from collector.storage.reader import Answer, Reader
 
 
-def register(connection: Connection, name: str, *, asset_scope: str | None, now_ms: int) -> Account:
-    """Find or create an account. Raises ConfigError when its first tick fixed another asset scope."""
-    found = find(connection, name)
-    if found is None:
-        connection.execute(insert(account).values(name=name, created_at=now_ms, asset_scope=asset_scope))
-    elif found.asset_scope != asset_scope:
-        _change_scope(connection, found, asset_scope)
-    registered = find(connection, name)
-    assert registered is not None  # noqa: S101 - it was found or inserted above
-    return registered
-
-
-def find(connection: Connection, name: str) -> Account | None:
+def find(reader: Reader, name: str) -> Account | None:
     """The account of this name, or None."""
-    row = connection.execute(select(account).where(account.c.name == name)).mappings().first()
+    row = reader.first(f"{_accounts(reader)} WHERE name = :name", name=name)
     return None if row is None else _account(row)
 
 
-def every_account(connection: Connection) -> list[Account]:
+def every_account(reader: Reader) -> list[Account]:
     """All accounts ever collected, by id."""
-    return [_account(row) for row in connection.execute(select(account).order_by(account.c.id)).mappings()]
+    return [_account(row) for row in reader.all(f"{_accounts(reader)} ORDER BY id")]
 
 
-def _change_scope(connection: Connection, found: Account, asset_scope: str | None) -> None:
-    if connection.execute(select(tick.c.due_at).where(tick.c.account_id == found.id).limit(1)).first() is not None:
-        raise ConfigError(
-            f"account {found.name!r} has been collected for {found.asset_scope or 'all assets'}, "
-            f"the configuration now says {asset_scope or 'all assets'}: "
-            "a history is either of the whole account or of one asset, so give the account another name"
-        )
-    connection.execute(update(account).where(account.c.id == found.id).values(asset_scope=asset_scope))
+def _accounts(reader: Reader) -> str:
+    millis = reader.words.millis
+    return f"""
+    SELECT id, name, {millis("created_at")}, asset_scope, key_fingerprint, {millis("stopped_at")}, stop_reason,
+        {millis("probe_at")}
+    FROM account"""
 
 
-def _account(row: RowMapping) -> Account:
+def _account(row: Answer) -> Account:
+    account_id, name, created_at_ms, asset_scope, key_fingerprint, stopped_at_ms, stop_reason, probe_at_ms = row
     return Account(
-        id=row["id"],
-        name=row["name"],
-        created_at_ms=row["created_at"],
-        asset_scope=row["asset_scope"],
-        key_fingerprint=row["key_fingerprint"],
-        stopped_at_ms=row["stopped_at"],
-        stop_reason=row["stop_reason"],
-        probe_at_ms=row["probe_at"],
+        id=account_id,
+        name=name,
+        created_at_ms=created_at_ms,
+        asset_scope=asset_scope,
+        key_fingerprint=key_fingerprint,
+        stopped_at_ms=stopped_at_ms,
+        stop_reason=stop_reason,
+        probe_at_ms=probe_at_ms,
     )
 
 
-def note_key(connection: Connection, account_id: int, fingerprint: str) -> None:
-    """Keep which API key the account is read with."""
-    connection.execute(update(account).where(account.c.id == account_id).values(key_fingerprint=fingerprint))
-
-
-def note_stop(
-    connection: Connection, account_id: int, *, stopped_at_ms: int | None, reason: str | None, probe_at_ms: int | None
-) -> None:
-    """Keep that an account is stopped and when it may be tried again; all None: it goes on."""
-    values = {"stopped_at": stopped_at_ms, "stop_reason": reason, "probe_at": probe_at_ms}
-    connection.execute(update(account).where(account.c.id == account_id).values(values))
-
-
-def schedule_of(connection: Connection, account_id: int) -> list[ScheduleEntry]:
+def schedule_of(reader: Reader, account_id: int) -> list[ScheduleEntry]:
     """The account's schedule, oldest first."""
-    rows = connection.execute(select(schedule).where(schedule.c.account_id == account_id).order_by(schedule.c.from_at))
-    return [ScheduleEntry(from_at=row.from_at, interval_s=row.interval_s) for row in rows]
+    rows = reader.all(
+        f"""
+        SELECT {reader.words.seconds("from_at")}, interval_s FROM schedule
+        WHERE account_id = :account ORDER BY schedule.from_at
+        """,
+        account=account_id,
+    )
+    return [ScheduleEntry(from_at=from_at, interval_s=interval_s) for from_at, interval_s in rows]
 
 
-def newest_answer(connection: Connection, account_id: int) -> int | None:
+def newest_answer(reader: Reader, account_id: int) -> int | None:
     """The high-water mark: newest due instant (epoch seconds) of the grid that has an answer."""
-    newest = [
-        connection.execute(
-            select(tick.c.due_at)
-            .where(tick.c.account_id == account_id, tick.c.interval_s.is_not(None))
-            .order_by(tick.c.due_at.desc())
-            .limit(1)
-        ).scalar()
-    ]
-    for ranges in (missed, thinned):
-        last = select(ranges.c.last_due_at).where(ranges.c.account_id == account_id)
-        newest.append(connection.execute(last.order_by(ranges.c.start_at.desc()).limit(1)).scalar())
+    due_at, last_due_at = reader.words.seconds("due_at"), reader.words.seconds("last_due_at")
+    of_account = "WHERE account_id = :account"
+    questions = (
+        f"SELECT {due_at} FROM tick {of_account} AND interval_s IS NOT NULL ORDER BY tick.due_at DESC LIMIT 1",
+        f"SELECT {last_due_at} FROM missed {of_account} ORDER BY missed.start_at DESC LIMIT 1",
+        f"SELECT {last_due_at} FROM thinned {of_account} ORDER BY thinned.start_at DESC LIMIT 1",
+    )
+    newest = [reader.value(question, account=account_id) for question in questions]
     return max((at for at in newest if at is not None), default=None)
 
 
-def open_ledger(connection: Connection, account_id: int, *, interval_s: int | None, now_s: int) -> list[TickRange]:
-    """Bring an account's ledger up to now: every due instant before it gets its answer, then the interval holds.
-
-    What has no answer yet was due while nothing was running; it becomes missed. Returns those ranges.
-    """
-    entries, newest = schedule_of(connection, account_id), newest_answer(connection, account_id)
-    lost = unexplained(entries, after=newest, before=now_s)
-    for ticks in lost:
-        write_missed(connection, account_id, ticks, MissReason.NOT_RUNNING)
-    # What is answered was due by the interval of then, even in this very second or under a clock that ran ahead.
-    _set_interval(connection, account_id, entries, interval_s, now_s if newest is None else max(now_s, newest + 1))
-    return lost
-
-
-def _set_interval(
-    connection: Connection, account_id: int, entries: list[ScheduleEntry], interval_s: int | None, from_at: int
-) -> None:
-    of_account = schedule.c.account_id == account_id
-    connection.execute(delete(schedule).where(of_account, schedule.c.from_at >= from_at))
-    before = [entry.interval_s for entry in entries if entry.from_at < from_at]
-    if interval_s != (before[-1] if before else None):
-        connection.execute(insert(schedule).values(account_id=account_id, from_at=from_at, interval_s=interval_s))
-
-
-def waits(connection: Connection, *, now_ms: int) -> list[Wait]:
+def waits(reader: Reader, *, now_ms: int) -> list[Wait]:
     """The waits that still hold."""
-    rows = connection.execute(select(wait).where(wait.c.until > now_ms))
-    return [Wait(scope=row.scope, until_ms=row.until, reason=FailReason(row.reason)) for row in rows]
+    until, now = reader.words.millis("until"), reader.words.at_milli(":now_ms")
+    rows = reader.all(f"SELECT scope, {until}, reason FROM wait WHERE until > {now}", now_ms=now_ms)
+    return [Wait(scope=scope, until_ms=until_ms, reason=FailReason(reason)) for scope, until_ms, reason in rows]
 
 
-def note_wait(connection: Connection, new: Wait) -> None:
-    """Keep a wait across restarts; it replaces an older one of its scope."""
-    connection.execute(delete(wait).where(wait.c.scope == new.scope))
-    connection.execute(insert(wait).values(scope=new.scope, until=new.until_ms, reason=str(new.reason)))
-
-
-def note_run(connection: Connection, *, host: str, pid: int, started_at_ms: int, version: str) -> None:
-    """Keep that a daemon started."""
-    connection.execute(insert(daemon_run).values(host=host, pid=pid, started_at=started_at_ms, version=version))
-
-
-def note_run_end(connection: Connection, *, host: str, started_at_ms: int, ended_at_ms: int) -> None:
-    """Keep that a daemon ended by its own will; one that was killed never gets here."""
-    of_run = (daemon_run.c.host == host, daemon_run.c.started_at == started_at_ms)
-    connection.execute(update(daemon_run).where(*of_run).values(ended_at=ended_at_ms, clean=1))
-
-
-def last_run(connection: Connection) -> Run | None:
+def last_run(reader: Reader) -> Run | None:
     """The newest start of a daemon."""
-    row = connection.execute(select(daemon_run).order_by(daemon_run.c.started_at.desc()).limit(1)).first()
+    started_at, ended_at = reader.words.millis("started_at"), reader.words.millis("ended_at")
+    row = reader.first(
+        f"""
+        SELECT host, pid, {started_at}, {ended_at}, clean, version
+        FROM daemon_run ORDER BY daemon_run.started_at DESC LIMIT 1
+        """
+    )
     if row is None:
         return None
+    host, pid, started_at_ms, ended_at_ms, clean, version = row
     return Run(
-        host=row.host,
-        pid=row.pid,
-        started_at_ms=row.started_at,
-        ended_at_ms=row.ended_at,
-        clean=bool(row.clean),
-        version=row.version,
+        host=host, pid=pid, started_at_ms=started_at_ms, ended_at_ms=ended_at_ms, clean=bool(clean), version=version
     )

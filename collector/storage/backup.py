@@ -13,10 +13,13 @@ from typing import Any
 from sqlalchemy import URL, Connection, func, select
 
 from collector.errors import DatabaseError, UsageError
-from collector.storage.engine import check_known, current_revision, database_errors, open_engine
+from collector.storage.engine import open_engine
+from collector.storage.failures import database_errors
 from collector.storage.files import is_there, make_private
 from collector.storage.plain import plain_rows
-from collector.storage.schema import REVISIONS, metadata, tick
+from collector.storage.reader import Reader
+from collector.storage.revisions import REVISIONS, check_known, current_revision
+from collector.storage.schema import metadata, tick
 
 Show = Callable[[str, float], None]
 """Called now and then with what is being done, and how much of it is done (0 to 1)."""
@@ -31,7 +34,8 @@ def back_up_file(url: str, target: Path, *, show: Show) -> None:
     """
     with partial_file(target) as unfinished, database_errors(url), opened(url) as source:
         # All in one read transaction: the copy is of one moment, and what a daemon writes meanwhile can't restart it.
-        check_known(source, current_revision(source))
+        reader = Reader.over(source)
+        check_known(reader, current_revision(reader))
         copy_pages(source, unfinished, show)
         make_single(unfinished)
         check_copy(source, unfinished, show)
@@ -132,7 +136,7 @@ def contents(connection: Connection) -> dict[str, object]:
     tables = [table for table in metadata.sorted_tables if connection.dialect.has_table(connection, table.name)]
     counts = {t.name: connection.execute(select(func.count()).select_from(t)).scalar_one() for t in tables}
     said = hashlib.sha256()
-    if current_revision(connection) == REVISIONS[-1]:
+    if current_revision(Reader.over(connection)) == REVISIONS[-1]:
         for row in plain_rows(connection, tick, tick.c.keys()):
             said.update(repr(row).encode())
     return {**counts, "said": said.hexdigest()}

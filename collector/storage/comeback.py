@@ -8,8 +8,10 @@ from dataclasses import replace
 from sqlalchemy import Connection, delete, insert, select
 
 from collector.domain.ticks import MissReason, ScheduleEntry, TickRange, unexplained
-from collector.storage.accounts import open_ledger, schedule_of
+from collector.storage.accounts import schedule_of
 from collector.storage.ranges import forget_missed, write_missed
+from collector.storage.reader import Reader
+from collector.storage.registry import open_ledger
 from collector.storage.schema import schedule, thinned, tick
 
 
@@ -23,7 +25,7 @@ def bring_back(
     (`reached_s` is the newest), each instant until then is missed for the step of the clock until it is collected after
     all: so every due instant up to the newest answer has its own.
     """
-    entries, answered = schedule_of(connection, account_id), _answered(connection, account_id, now_s)
+    entries, answered = schedule_of(Reader.over(connection), account_id), _answered(connection, account_id, now_s)
     # A thinned range lies under one entry of the schedule: the interval changes after it.
     from_s = max([now_s, *(ticks.last_due_at + 1 for ticks in answered if ticks.start_at < now_s)])
     ahead = [ticks.start_at for ticks in answered if ticks.start_at >= from_s]

@@ -11,14 +11,16 @@ from collector.domain.records import Account
 from collector.errors import DatabaseError
 from collector.storage.accounts import every_account
 from collector.storage.bulk import insert_plain
-from collector.storage.engine import describe, reading
+from collector.storage.engine import inspecting
 from collector.storage.lock import held
 from collector.storage.months import Month, Show, months
 from collector.storage.plain import first_and_last, plain_rows
+from collector.storage.reader import Reader
 from collector.storage.schema import account, daemon_run, known_asset, metadata, missed, price, schedule, thinned, wait
 from collector.storage.statements import upsert_into
 from collector.storage.target import Target, account_in, open_target, refuse_same
 from collector.storage.transfer import append, copy_again, refuse_other_history
+from collector.storage.urls import describe
 
 OF_ACCOUNT = (schedule, missed, thinned, known_asset)
 OF_ALL = (price, wait, daemon_run)
@@ -41,18 +43,18 @@ def copy(source_url: str, target_url: str, *, show: Show, exclusive: bool = True
     DatabaseError; after any of them, or a kill -9, the same call goes on.
     """
     with ExitStack() as stack:
-        with reading(source_url) as source:
+        with inspecting(source_url) as source:
             refuse_same(source, source_url, target_url)
         if exclusive:
             stack.enter_context(held(target_url))
         target = stack.enter_context(open_target(target_url))
         target.mark_new()
-        with reading(source_url) as source:
-            for one in every_account(source):
+        with inspecting(source_url) as source:
+            for one in every_account(Reader.over(source)):
                 append(source, one, target, account_in(target, source, one), show)
         # What came meanwhile, and all that changed behind the newest tick: from here on everything is of one moment.
-        with reading(source_url) as source:
-            found = [_complete(source, one, target, show) for one in every_account(source)]
+        with inspecting(source_url) as source:
+            found = [_complete(source, one, target, show) for one in every_account(Reader.over(source))]
             _copy_common(source, target)
         target.mark(finished=True)
     return Copied(

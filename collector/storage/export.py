@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from sqlalchemy import ColumnElement, Connection, Text, case, cast, func, or_, select
 
 from collector.domain.records import Account
-from collector.storage import schema
-from collector.storage.columns import is_postgresql
-from collector.storage.plain import plain
-from collector.storage.rows import stored, streamed
+from collector.storage.reader import Reader
+from collector.storage.rows import BALANCE_COLUMNS, between, stored
 from collector.storage.stacked import stacked, unstacked
 
-tick, balance = schema.tick, schema.balance
-
-AMOUNTS = ("free", "locked", "frozen", "withdrawing", "ipoable", "btc_valuation")
+AMOUNTS = BALANCE_COLUMNS[1:]
 AT_ONCE = 200
 """How many snapshots are fetched at once."""
 
@@ -32,16 +25,20 @@ class PlainSnapshot:
 
 
 def plain_snapshots(
-    connection: Connection, account: Account, *, from_s: int | None = None, to_s: int | None = None
+    reader: Reader, account: Account, *, from_s: int | None = None, to_s: int | None = None
 ) -> Iterator[PlainSnapshot]:
     """Every snapshot of an account, from_s <= due_at < to_s (epoch seconds), oldest first."""
-    dialect = connection.dialect
-    wanted = (
-        select(plain(tick.c.due_at, dialect), plain(tick.c.received_at, dialect), stacked(dialect))
-        .where(*stored(account), *_between(tick.c.due_at, from_s, to_s))
-        .order_by(tick.c.due_at)
+    words = reader.words
+    rows = reader.each(
+        f"""
+        SELECT {words.seconds("tick.due_at")}, {words.millis("tick.received_at")}, {stacked(reader)} FROM tick
+        WHERE {stored(reader)}{between(reader, "tick.due_at", from_s, to_s)} ORDER BY tick.due_at
+        """,
+        at_once=AT_ONCE,
+        account=account.id,
+        from_s=from_s,
+        to_s=to_s,
     )
-    rows: Iterator[Any] = streamed(connection, wanted, at_once=AT_ONCE)
     for due_at, received_at_ms, columns in rows:
         yield PlainSnapshot(due_at=due_at, received_at_ms=received_at_ms, balances=_balances(columns))
 
@@ -55,19 +52,24 @@ def _balances(columns: str | None) -> list[tuple[str | None, ...]]:
 
 
 def first_and_last_snapshot(
-    connection: Connection, account: Account, *, from_s: int | None = None, to_s: int | None = None
+    reader: Reader, account: Account, *, from_s: int | None = None, to_s: int | None = None
 ) -> tuple[int, int] | None:
     """due_at of the oldest and the newest snapshot of a range, by two key seeks; None when there is none."""
-    within = [*stored(account), *_between(tick.c.due_at, from_s, to_s)]
-    ends = (tick.c.due_at, tick.c.due_at.desc())
+    where = f"{stored(reader)}{between(reader, 'tick.due_at', from_s, to_s)}"
     first, last = (
-        connection.execute(select(tick.c.due_at).where(*within).order_by(end).limit(1)).scalar() for end in ends
+        reader.value(
+            f"SELECT {reader.words.seconds('due_at')} FROM tick WHERE {where} ORDER BY tick.due_at {order} LIMIT 1",
+            account=account.id,
+            from_s=from_s,
+            to_s=to_s,
+        )
+        for order in ("ASC", "DESC")
     )
     return None if first is None or last is None else (first, last)
 
 
 def too_long(
-    connection: Connection,
+    reader: Reader,
     accounts: Sequence[Account],
     *,
     whole: int,
@@ -76,20 +78,25 @@ def too_long(
     to_s: int | None = None,
 ) -> list[str]:
     """The columns with amounts of more than `whole` digits before the point, or more than `after` behind it."""
-    wanted = select(*(func.max(_longer(connection, balance.c[name], whole, after)) for name in AMOUNTS)).where(
-        balance.c.account_id.in_([account.id for account in accounts]), *_between(balance.c.due_at, from_s, to_s)
+    ids = {f"account_{number}": account.id for number, account in enumerate(accounts)}
+    of_accounts = f"account_id IN ({', '.join(f':{name}' for name in ids)})"
+    row = reader.first(
+        f"""
+        SELECT {", ".join(f"max({_longer(reader, name)})" for name in AMOUNTS)} FROM balance
+        WHERE {of_accounts}{between(reader, "due_at", from_s, to_s)}
+        """,
+        **ids,
+        whole=whole,
+        after=after,
+        from_s=from_s,
+        to_s=to_s,
     )
-    return [name for name, found in zip(AMOUNTS, connection.execute(wanted).one(), strict=True) if found]
+    return [name for name, found in zip(AMOUNTS, row or (), strict=True) if found]
 
 
-def _longer(connection: Connection, amount: ColumnElement[Any], whole: int, after: int) -> ColumnElement[int]:
-    written = cast(amount, Text)
-    find = func.strpos if is_postgresql(connection.dialect) else func.instr
-    point, length = find(written, "."), func.length(written)
-    no_point = (point == 0) & (length > whole)
-    return case((or_(no_point, point - 1 > whole, (point > 0) & (length - point > after)), 1), else_=0)
-
-
-def _between(column: ColumnElement[Any], from_s: int | None, to_s: int | None) -> list[ColumnElement[bool]]:
-    conditions = [] if from_s is None else [column >= from_s]
-    return conditions if to_s is None else [*conditions, column < to_s]
+def _longer(reader: Reader, column: str) -> str:
+    """1 for an amount of more than `:whole` digits before the point, or more than `:after` behind it; 0 for others."""
+    written = reader.words.amount(column)
+    point = f"{'strpos' if reader.words.postgresql else 'instr'}({written}, '.')"
+    whole = f"CASE WHEN {point} = 0 THEN length({written}) ELSE {point} - 1 END > :whole"
+    return f"CASE WHEN {whole} OR ({point} > 0 AND length({written}) - {point} > :after) THEN 1 ELSE 0 END"

@@ -14,7 +14,9 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from collector.errors import DatabaseError, LockedError
-from collector.storage.engine import database_errors, describe, open_engine, sqlite_file
+from collector.storage.engine import open_engine
+from collector.storage.failures import database_errors
+from collector.storage.urls import describe, sqlite_file
 
 ADVISORY_LOCK = 0x636F6C6C6563
 PROGRAM = "collector run, "

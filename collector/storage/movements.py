@@ -8,19 +8,14 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, select
-
 from collector.domain.balances import Balance, Cells, of_cells
 from collector.domain.changes import Movement, Taken, moved
 from collector.domain.records import Account, Gap
 from collector.domain.renames import NO_RENAMES, Renames
-from collector.storage import schema
 from collector.storage.ledger import each_gap
-from collector.storage.plain import plain
-from collector.storage.rows import held_columns, stored, streamed
+from collector.storage.reader import BATCH, Answer, Reader
+from collector.storage.rows import amount_columns, between, name_values, named, stored
 from collector.storage.stacked import STACK, stacked, unstacked_rows
-
-tick, balance = schema.tick, schema.balance
 
 SHOWN_EVERY = 500
 """After how many snapshots it is said how far the reading has come."""
@@ -38,7 +33,7 @@ class _Held(NamedTuple):
 
 
 def movements(
-    connection: Connection,
+    reader: Reader,
     account: Account,
     *,
     asset: str | None = None,
@@ -53,12 +48,11 @@ def movements(
     Each is against the snapshot before, which may lie before from_s. With `known_at_ms` snapshots that were recorded
     later do not count. `seen` is called with due_at now and then, to show how far it has come.
     """
-    conditions = [*stored(account, known_at_ms=known_at_ms)]
-    start = _before(connection, conditions, from_s)
-    conditions += [tick.c.due_at >= start] if start is not None else []
-    conditions += [tick.c.due_at < to_s] if to_s is not None else []
-    snapshots, amounts_of = _snapshots(connection, conditions, _names(asset, renames))
-    gaps = _Gaps(each_gap(connection, account, from_s=start, to_s=to_s))
+    start = _before(reader, account, from_s, known_at_ms)
+    where = f"{stored(reader, known_at_ms=known_at_ms)}{between(reader, 'tick.due_at', start, to_s)}"
+    values = {"account": account.id, "known_at_ms": known_at_ms, "from_s": start, "to_s": to_s}
+    snapshots, amounts_of = _snapshots(reader, where, values, _names(asset, renames))
+    gaps = _Gaps(each_gap(reader, account, from_s=start, to_s=to_s))
     for earlier, later, renamed in _neighbours(snapshots, amounts_of, renames, seen):
         for before, after in _pairs(earlier, later, renames, renamed=renamed):
             if asset in {None, after.asset} and moved(before, after):
@@ -72,12 +66,17 @@ def movements(
                 )
 
 
-def _before(connection: Connection, conditions: Sequence[ColumnElement[bool]], from_s: int | None) -> int | None:
+def _before(reader: Reader, account: Account, from_s: int | None, known_at_ms: int | None) -> int | None:
     """due_at of the last snapshot before the range; where there is none, the range's own start."""
     if from_s is None:
         return None
-    wanted = select(tick.c.due_at).where(*conditions, tick.c.due_at < from_s).order_by(tick.c.due_at.desc()).limit(1)
-    found = connection.execute(wanted).scalar()
+    where = f"{stored(reader, known_at_ms=known_at_ms)}{between(reader, 'tick.due_at', None, from_s)}"
+    found: int | None = reader.value(
+        f"SELECT {reader.words.seconds('due_at')} FROM tick WHERE {where} ORDER BY tick.due_at DESC LIMIT 1",
+        account=account.id,
+        known_at_ms=known_at_ms,
+        to_s=from_s,
+    )
     return from_s if found is None else found
 
 
@@ -86,22 +85,24 @@ def _names(asset: str | None, renames: Renames) -> list[str] | None:
 
 
 def _snapshots(
-    connection: Connection, conditions: Sequence[ColumnElement[bool]], names: Sequence[str] | None
-) -> tuple[Iterator[Any], Callable[[Any], object]]:
+    reader: Reader, where: str, values: Mapping[str, Any], names: Sequence[str] | None
+) -> tuple[Iterator[Answer], Callable[[Answer], object]]:
     """Rows with when each snapshot was and what it holds, and what finds in such a row the amounts to be compared.
 
     Of one name it is asset, amounts and valuation, NULL for nothing; of several what `stacked` gives.
     """
-    dialect = connection.dialect
-    of_tick = (tick.c.due_at, tick.c.requested_at, tick.c.received_at, tick.c.btc_requested)
-    chosen = [plain(column, dialect) for column in of_tick]
-    if names is None or len(names) != 1:
-        wanted = select(*chosen, stacked(dialect, names)).where(*conditions).order_by(tick.c.due_at)
-        return streamed(connection, wanted, at_once=AT_ONCE), _stacked_amounts
-    there = and_(balance.c.account_id == tick.c.account_id, balance.c.due_at == tick.c.due_at)
-    named = tick.outerjoin(balance, and_(there, balance.c.asset == names[0]))
-    wanted = select(*chosen, *held_columns(dialect)).select_from(named).where(*conditions).order_by(tick.c.due_at)
-    return streamed(connection, wanted), itemgetter(slice(4, -1))
+    words, alone = reader.words, names is not None and len(names) == 1
+    of_tick = [words.seconds("tick.due_at"), *map(words.millis, ("tick.requested_at", "tick.received_at"))]
+    there = "balance.account_id = tick.account_id AND balance.due_at = tick.due_at"
+    join = f"LEFT JOIN balance ON {there} AND {named('balance.asset', names or ())}" if alone else ""
+    what = f"balance.asset, {amount_columns(reader)}" if alone else stacked(reader, names)
+    rows = reader.each(
+        f"SELECT {', '.join(of_tick)}, tick.btc_requested, {what} FROM tick {join} WHERE {where} ORDER BY tick.due_at",
+        at_once=BATCH if alone else AT_ONCE,
+        **values,
+        **name_values(names or ()),
+    )
+    return rows, itemgetter(slice(4, -1)) if alone else _stacked_amounts
 
 
 def _stacked_amounts(row: Sequence[Any]) -> str | None:

@@ -2,58 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import islice
 
-from sqlalchemy import Connection, select
-
 from collector.domain.records import Price
-from collector.storage.schema import price
-from collector.storage.statements import upsert_into
+from collector.storage.reader import Reader
+from collector.storage.rows import between
 
 BASE = "BTC"
 AT_ONCE = 500
 
 
-def prices_at(connection: Connection, quote: str, instants: Iterable[int]) -> dict[int, Decimal]:
+def prices_at(reader: Reader, quote: str, instants: Iterable[int]) -> dict[int, Decimal]:
     """The price of BTC at each of these ticks that has one. A price of another tick would be another answer."""
     found: dict[int, Decimal] = {}
     rest = iter(instants)
+    words = reader.words
     while some := list(islice(rest, AT_ONCE)):
-        wanted = select(price.c.due_at, price.c.price).where(
-            price.c.due_at.in_(some), price.c.base == BASE, price.c.quote == quote
+        asked = {f"at_{number}": at for number, at in enumerate(some)}
+        places = ", ".join(words.at_second(f":{name}") for name in asked)
+        rows = reader.all(
+            f"""
+            SELECT {words.seconds("due_at")}, {words.amount("price")} FROM price
+            WHERE due_at IN ({places}) AND base = '{BASE}' AND quote = :quote
+            """,
+            quote=quote,
+            **asked,
         )
-        found |= {row.due_at: row.price for row in connection.execute(wanted)}
+        found |= {due_at: Decimal(price) for due_at, price in rows}
     return found
 
 
-def has_prices(connection: Connection, quote: str) -> bool:
+def has_prices(reader: Reader, quote: str) -> bool:
     """Whether BTC ever had a price in this currency."""
-    if quote in newest_quotes(connection):
+    if quote in newest_quotes(reader):
         return True
-    wanted = select(price.c.due_at).where(price.c.base == BASE, price.c.quote == quote).limit(1)
-    return connection.execute(wanted).first() is not None
+    return (
+        reader.value(f"SELECT 1 FROM price WHERE base = '{BASE}' AND quote = :quote LIMIT 1", quote=quote) is not None
+    )
 
 
-def newest_quotes(connection: Connection) -> Sequence[str]:
+def newest_quotes(reader: Reader) -> Sequence[str]:
     """The currencies in which BTC had a price at the newest tick that has any; none: there are no prices."""
-    newest = select(price.c.due_at).order_by(price.c.due_at.desc()).limit(1).scalar_subquery()
-    wanted = select(price.c.quote).where(price.c.due_at == newest, price.c.base == BASE).order_by(price.c.quote)
-    return connection.execute(wanted).scalars().all()
+    newest = "SELECT due_at FROM price ORDER BY due_at DESC LIMIT 1"
+    rows = reader.all(f"SELECT quote FROM price WHERE due_at = ({newest}) AND base = '{BASE}' ORDER BY quote")
+    return [quote for (quote,) in rows]
 
 
-def prices(connection: Connection, from_s: int | None = None, to_s: int | None = None) -> list[Price]:
+def prices(reader: Reader, from_s: int | None = None, to_s: int | None = None) -> list[Price]:
     """Every price of BTC at the ticks from_s <= due_at < to_s, oldest first; a tick without a price has none."""
-    wanted = select(price).where(price.c.base == BASE).order_by(price.c.due_at, price.c.quote)
-    wanted = wanted if from_s is None else wanted.where(price.c.due_at >= from_s)
-    wanted = wanted if to_s is None else wanted.where(price.c.due_at < to_s)
-    rows = connection.execute(wanted)
-    return [Price(due_at=row.due_at, quote=row.quote, price=row.price) for row in rows]
-
-
-def note_prices(connection: Connection, due_at: int, found: Mapping[str, Decimal]) -> None:
-    """Keep what BTC cost in some currencies at a tick; a price that is there already stays."""
-    if found:
-        rows = [{"due_at": due_at, "base": BASE, "quote": quote, "price": each} for quote, each in found.items()]
-        connection.execute(upsert_into(price, connection.engine).on_conflict_do_nothing(), rows)
+    words = reader.words
+    rows = reader.all(
+        f"""
+        SELECT {words.seconds("due_at")}, quote, {words.amount("price")} FROM price
+        WHERE base = '{BASE}'{between(reader, "due_at", from_s, to_s)} ORDER BY price.due_at, quote
+        """,
+        from_s=from_s,
+        to_s=to_s,
+    )
+    return [Price(due_at=due_at, quote=quote, price=Decimal(price)) for due_at, quote, price in rows]

@@ -14,8 +14,10 @@ from collector.domain.thinning import Rule, Thinning, thinned_ranges, together
 from collector.domain.ticks import TickRange
 from collector.errors import DatabaseError
 from collector.storage.accounts import schedule_of
-from collector.storage.engine import database_errors, open_engine, reading
+from collector.storage.engine import inspecting, open_engine
+from collector.storage.failures import database_errors
 from collector.storage.plain import plain_rows
+from collector.storage.reader import Reader
 from collector.storage.schema import balance, thinned, tick
 
 TICKS_AT_ONCE = 250
@@ -48,8 +50,8 @@ def prune(
     Interrupted, it leaves a ledger that is right, and the next run goes on. Raises DatabaseError.
     """
     one, gone = planned.account, 0
-    with reading(url) as source, _writing(url) as target:
-        borders = [entry.from_at for entry in schedule_of(source, one.id)]
+    with inspecting(url) as source, _writing(url) as target:
+        borders = [entry.from_at for entry in schedule_of(Reader.over(source), one.id)]
         for ranges in _batches(_ranges(source, one, rules)):
             began = time.monotonic()
             with target.begin():
@@ -80,7 +82,7 @@ def _prunable(one: Account, ticks: TickRange | None = None) -> ColumnElement[boo
 
 def _ranges(connection: Connection, one: Account, rules: Sequence[Rule]) -> Iterator[TickRange]:
     newest = select(tick.c.due_at).where(_prunable(one)).order_by(tick.c.due_at.desc()).limit(1)
-    borders = [entry.from_at for entry in schedule_of(connection, one.id)]
+    borders = [entry.from_at for entry in schedule_of(Reader.over(connection), one.id)]
     return thinned_ranges(
         plain_rows(connection, tick, ("due_at", "interval_s"), _prunable(one)),
         rules,

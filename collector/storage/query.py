@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 from collector.domain.balances import EXACT, plain
 from collector.errors import DatabaseError, UsageError
 from collector.storage.columns import is_postgresql
-from collector.storage.engine import describe, reading
+from collector.storage.engine import inspecting
 from collector.storage.failures import is_transient
+from collector.storage.urls import describe
 
 STEPS = 2_000
 """How many steps of SQLite's machine lie between two looks at the clock."""
@@ -43,7 +44,7 @@ def ask(url: str, query: str, *, timeout_s: float, limit: int) -> Answer:
     """
     if not query.strip():
         raise UsageError(NOTHING)
-    with reading(url) as connection:
+    with inspecting(url) as connection:
         driver = connection.connection.driver_connection
         assert driver is not None  # noqa: S101 - it is connected
         error: type[Exception] = connection.dialect.loaded_dbapi.Error

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, update
 from collector.domain.balances import Cells, Snapshot, cells, digest_of
 from collector.domain.ticks import MissReason, TickOutcome, TickRange
 from collector.errors import DatabaseError
-from collector.storage.engine import database_errors
+from collector.storage.failures import database_errors
 from collector.storage.ranges import make_room, write_missed
 from collector.storage.schema import tick
 from collector.storage.statements import AssetUpsert, BalanceInsert, FirstSeen, TickUpsert

@@ -18,17 +18,13 @@ from collector.storage.backup import (
     partial_file,
 )
 from collector.storage.copy import copy
-from collector.storage.engine import (
-    UNFINISHED,
-    check_known,
-    current_revision,
-    database_errors,
-    refuse_foreign,
-    sqlite_file,
-)
+from collector.storage.failures import database_errors
 from collector.storage.files import is_there, make_private
+from collector.storage.reader import Reader
+from collector.storage.revisions import UNFINISHED, check_known, current_revision, refuse_foreign
 from collector.storage.schema import account
 from collector.storage.target import open_target
+from collector.storage.urls import sqlite_file
 
 
 def back_up_server(url: str, target: Path, *, show: Show) -> None:
@@ -53,8 +49,9 @@ def check_backup(file: Path) -> None:
     if not is_there(file):
         raise NoDataError(f"there is no file {file}")
     with database_errors(_url(file)), opened(_url(file)) as backup:
-        revision = current_revision(backup)
-        check_known(backup, revision)
+        reader = Reader.over(backup)
+        revision = current_revision(reader)
+        check_known(reader, revision)
         if revision is None:
             raise SchemaMissingError(f"{file} holds no history: it was not made by 'collector db backup'")
         check_sound(backup)
@@ -66,11 +63,12 @@ def holds_history(url: str) -> bool:
     if path is not None and not (is_there(path) and path.stat().st_size):
         return False
     with database_errors(url), opened(url) as connection:
-        revision = current_revision(connection)
-        refuse_foreign(connection)
+        reader = Reader.over(connection)
+        revision = current_revision(reader)
+        refuse_foreign(reader)
         if revision in {None, "", UNFINISHED}:
             return False
-        check_known(connection, revision)
+        check_known(reader, revision)
         return connection.execute(select(account.c.id).limit(1)).first() is not None
 
 
@@ -82,7 +80,7 @@ def restore_file(file: Path, url: str, *, show: Show) -> None:
         raise UsageError(f"{file} is the database itself")
     make_private(target)
     with database_errors(url), opened(_url(file)) as backup:
-        current_revision(backup)
+        current_revision(Reader.over(backup))
         copy_pages(backup, target, show)
         check_copy(backup, target, show)
 

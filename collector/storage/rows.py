@@ -1,89 +1,94 @@
-"""From rows of tables and views to values."""
+"""What reports ask of rows, and the values that come of them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select
-
-from collector.domain.balances import Balance, of_cells
+from collector.domain.balances import AMOUNT_FIELDS, Balance
 from collector.domain.records import Account, Gap, StoredSnapshot
-from collector.storage.columns import is_postgresql
-from collector.storage.plain import plain
-from collector.storage.schema import balance, tick
-from collector.storage.statements import BALANCE_COLUMNS
+from collector.storage.reader import Answer, Reader
 
-BATCH = 2_000
-"""How many rows are fetched at once."""
-
-held = of_cells
+BALANCE_COLUMNS = ("asset", *AMOUNT_FIELDS, "btc_valuation")
+"""What `of_cells` takes of `balance`."""
 
 
-def fetched(
-    connection: Connection, wanted: Select[Any], values: Mapping[str, Any] | None = None
-) -> list[tuple[Any, ...]]:
-    """All rows of a query as the driver gives them: its columns have to be `plain`."""
-    result = connection.execute(wanted, values)
-    try:
-        assert result.cursor is not None  # noqa: S101 - it is a query
-        return list(result.cursor.fetchall())
-    finally:
-        result.close()
+def stored(reader: Reader, *, known_at_ms: int | None = None) -> str:
+    """Conditions on `tick`: snapshots of `:account`, without those that were recorded after `:known_at_ms`."""
+    of_account = "tick.account_id = :account AND tick.outcome = 'stored'"
+    if known_at_ms is None:
+        return of_account
+    return f"{of_account} AND tick.recorded_at <= {reader.words.at_milli(':known_at_ms')}"
 
 
-def streamed(connection: Connection, wanted: Select[Any], *, at_once: int = BATCH) -> Iterator[Row[Any]]:
-    """The rows of a query in constant memory, whoever stops before their end leaves nothing open."""
-    result = connection.execute(wanted.execution_options(yield_per=at_once))
-    try:
-        for some in result.partitions():
-            yield from some
-    finally:
-        # Whoever broke off may have closed the connection: SQLite's cursors are gone then, PostgreSQL's are not.
-        if is_postgresql(connection.dialect) or not connection.closed:
-            result.close()
+def between(reader: Reader, column: str, from_s: int | None, to_s: int | None) -> str:
+    """More conditions: `:from_s` <= the column < `:to_s`, where these are known."""
+    lower = "" if from_s is None else f" AND {column} >= {reader.words.at_second(':from_s')}"
+    return lower if to_s is None else f"{lower} AND {column} < {reader.words.at_second(':to_s')}"
 
 
-def stored(account: Account, *, known_at_ms: int | None = None) -> tuple[ColumnElement[bool], ...]:
-    """Conditions on `tick`: snapshots of the account, without those that were recorded after an instant."""
-    of_account = (tick.c.account_id == account.id, tick.c.outcome == "stored")
-    return of_account if known_at_ms is None else (*of_account, tick.c.recorded_at <= known_at_ms)
+def named(column: str, names: Sequence[str]) -> str:
+    """The condition that an asset has one of these names; `name_values` are its values."""
+    places = [f":name_{number}" for number in range(len(names))]
+    if not places:
+        return "1 = 0"  # PostgreSQL knows no empty IN
+    return f"{column} = {places[0]}" if len(places) == 1 else f"{column} IN ({', '.join(places)})"
 
 
-def snapshot_from(account: Account, row: Row[Any], balances: tuple[Balance, ...]) -> StoredSnapshot:
+def name_values(names: Sequence[str]) -> dict[str, Any]:
+    """The values of `named`."""
+    return {f"name_{number}": name for number, name in enumerate(names)}
+
+
+def snapshot_columns(reader: Reader) -> str:
+    """What `snapshot_from` takes of `tick`."""
+    words = reader.words
+    instants = [words.seconds("due_at"), "interval_s", *map(words.millis, ("requested_at", "received_at"))]
+    rest = [words.millis("recorded_at"), "clock_offset_ms", "unpriced", words.amount("btc_total"), "btc_requested"]
+    return ", ".join([*instants, *rest, "digest", "extra"])
+
+
+def snapshot_from(account: Account, row: Answer, balances: tuple[Balance, ...]) -> StoredSnapshot:
     """A row of `tick` and the balances that belong to it."""
+    due_at, interval_s, requested_at_ms, received_at_ms, recorded_at_ms, *rest = row
+    clock_offset_ms, unpriced, btc_total, btc_requested, digest, extra = rest
     return StoredSnapshot(
         account=account,
-        due_at=row.due_at,
-        interval_s=row.interval_s,
-        requested_at_ms=row.requested_at,
-        received_at_ms=row.received_at,
-        recorded_at_ms=row.recorded_at,
-        clock_offset_ms=row.clock_offset_ms,
-        unpriced=row.unpriced,
-        btc_total=row.btc_total,
-        btc_requested=bool(row.btc_requested),
-        digest=row.digest,
-        extra=json.loads(row.extra) if row.extra else {},
+        due_at=due_at,
+        interval_s=interval_s,
+        requested_at_ms=requested_at_ms,
+        received_at_ms=received_at_ms,
+        recorded_at_ms=recorded_at_ms,
+        clock_offset_ms=clock_offset_ms,
+        unpriced=unpriced,
+        btc_total=None if btc_total is None else Decimal(btc_total),
+        btc_requested=bool(btc_requested),
+        digest=digest,
+        extra=json.loads(extra) if extra else {},
         balances=balances,
     )
 
 
-def held_columns(dialect: Dialect) -> list[ColumnElement[Any]]:
-    """What `held` takes of `balance`."""
-    return [plain(balance.c[name], dialect) for name in BALANCE_COLUMNS]
+def amount_columns(reader: Reader) -> str:
+    """Amounts and valuation of `balance` as text."""
+    return ", ".join(reader.words.amount(f"balance.{name}") for name in BALANCE_COLUMNS[1:])
 
 
-def gap_from(row: Row[Any]) -> Gap:
-    """A row of the view `gap`."""
+GAP_COLUMNS = "account, start_epoch, last_due_epoch, ticks, failed, missed, reasons, open"
+
+
+def gap_from(row: Answer) -> Gap:
+    """A row of the view `gap`, of which it takes GAP_COLUMNS."""
+    account, start_at, last_due_at, ticks, failed, missed, reasons, still_open = row
     return Gap(
-        account=row.account,
-        start_at=row.start_epoch,
-        last_due_at=row.last_due_epoch,
-        ticks=row.ticks,
-        failed=row.failed,
-        missed=row.missed,
-        reasons=tuple(sorted(row.reasons.split(","))),
-        open=bool(row.open),
+        account=account,
+        start_at=start_at,
+        last_due_at=last_due_at,
+        ticks=ticks,
+        failed=failed,
+        missed=missed,
+        reasons=tuple(sorted(reasons.split(","))),
+        open=bool(still_open),
     )

@@ -26,9 +26,6 @@ from collector.domain.balances import AMOUNT_FIELDS
 from collector.domain.ticks import FailReason, MissReason
 from collector.storage.columns import Amount, Code, Millis, Seconds
 
-REVISIONS = ("0001",)
-"""Every revision of migrations/versions, oldest first; the last one is what this program reads and writes."""
-
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -9,35 +9,29 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import (
-    CTE,
-    ColumnElement,
-    Connection,
-    Dialect,
-    FromClause,
-    ScalarSelect,
-    Select,
-    and_,
-    select,
-    true,
-)
 
-from collector.domain.balances import AMOUNT_FIELDS, Balance, cells, exact
+from collector.domain.balances import Balance, cells, exact
 from collector.domain.periods import Period
 from collector.domain.portfolio import values_by_asset
 from collector.domain.records import Account, AssetClose, AssetPoint, TotalClose, TotalPoint
 from collector.domain.renames import NO_RENAMES, Named, Renames, together
-from collector.storage import schema
-from collector.storage.asked import asked_periods, batches
+from collector.storage.asked import asked_periods, asked_values, batches
 from collector.storage.history import balances_at, first_due
-from collector.storage.plain import plain
-from collector.storage.rows import fetched, stored, streamed
+from collector.storage.reader import Reader
+from collector.storage.rows import amount_columns, between, name_values, named, stored
 
-tick, balance = schema.tick, schema.balance
+# The last snapshot of each period, NULL where there is none: an inner join SQLite would begin at the other end. Both
+# seeks follow each other, so that the second one finds its pages at hand.
+LAST_DUE = """
+(SELECT last.due_at FROM tick AS last
+ WHERE last.account_id = :account AND last.outcome = 'stored'
+    AND last.due_at >= asked.start_at AND last.due_at < asked.end_at
+ ORDER BY last.due_at DESC LIMIT 1)"""
+LAST_TICKS = f"asked LEFT JOIN tick ON tick.account_id = :account AND tick.due_at = {LAST_DUE}"
 
 
 def asset_points(
-    connection: Connection,
+    reader: Reader,
     account: Account,
     asset: str,
     *,
@@ -46,17 +40,21 @@ def asset_points(
     renames: Renames = NO_RENAMES,
 ) -> Iterator[AssetPoint]:
     """One asset at each stored tick, from_s <= due_at < to_s, since it first appeared; with zeros, oldest first."""
-    first = first_due(connection, account, asset, renames=renames)
+    first = first_due(reader, account, asset, renames=renames)
     if first is None:
         return
-    for named in _cut(renames.stored(asset), max(first, from_s or first), to_s):
-        within = _between(named.from_s, named.to_s)
-        wanted = _named_rows(connection.dialect, named.names).where(*stored(account), within).order_by(tick.c.due_at)
-        yield from _points(asset, streamed(connection, wanted), several=len(named.names) > 1)
+    for span in _cut(renames.stored(asset), max(first, from_s or first), to_s):
+        within = between(reader, "tick.due_at", span.from_s, span.to_s)
+        rows = reader.each(
+            f"{_named_rows(reader, span.names)} WHERE {stored(reader)}{within} ORDER BY tick.due_at",
+            account=account.id,
+            **_span_values(span),
+        )
+        yield from _points(asset, rows, several=len(span.names) > 1)
 
 
 def asset_closes(
-    connection: Connection, account: Account, asset: str, periods: Iterable[Period], *, renames: Renames = NO_RENAMES
+    reader: Reader, account: Account, asset: str, periods: Iterable[Period], *, renames: Renames = NO_RENAMES
 ) -> Iterator[AssetClose]:
     """One asset at the last snapshot of each period, zeros included: exact values that were true, no averages.
 
@@ -64,100 +62,86 @@ def asset_closes(
     """
     for some in batches(periods):
         found: dict[int, AssetPoint] = {}
-        for named in renames.stored(asset):
-            rows = fetched(connection, close_query(connection.dialect, account, some, named))
-            found |= _points_by_start(asset, rows, several=len(named.names) > 1)
+        for span in renames.stored(asset):
+            question = close_question(reader, span)
+            rows = reader.all(question, account=account.id, **asked_values(reader, some), **_span_values(span))
+            found |= _points_by_start(asset, rows, several=len(span.names) > 1)
         for period in some:
             yield AssetClose(period=period, point=found.get(period.start_s))
 
 
 def total_points(
-    connection: Connection, account: Account, *, from_s: int | None = None, to_s: int | None = None
+    reader: Reader, account: Account, *, from_s: int | None = None, to_s: int | None = None
 ) -> Iterator[TotalPoint]:
     """The value of the account at each snapshot, from_s <= due_at < to_s, oldest first."""
-    wanted = _totals(connection.dialect).where(*stored(account), _between(from_s, to_s)).order_by(tick.c.due_at)
-    return map(_total, streamed(connection, wanted))
+    where = f"{stored(reader)}{between(reader, 'tick.due_at', from_s, to_s)}"
+    question = f"SELECT {_totals(reader)} FROM tick WHERE {where} ORDER BY tick.due_at"
+    return map(_total, reader.each(question, account=account.id, from_s=from_s, to_s=to_s))
 
 
-def total_closes(connection: Connection, account: Account, periods: Iterable[Period]) -> Iterator[TotalClose]:
+def total_closes(reader: Reader, account: Account, periods: Iterable[Period]) -> Iterator[TotalClose]:
     """The value of the account at the last snapshot of each period. One key seek for each."""
+    starts = reader.words.seconds("asked.start_at")
+    question = f"{asked_periods(reader)} SELECT {_totals(reader)}, {starts} FROM {LAST_TICKS}"
     for some in batches(periods):
-        spans = asked_periods(connection.dialect, some)
-        wanted = _totals(connection.dialect).add_columns(plain(spans.c.start_at, connection.dialect))
-        rows = fetched(connection, wanted.select_from(_last_ticks(spans, account)))
+        rows = reader.all(question, account=account.id, **asked_values(reader, some))
         found = {row[-1]: _total(row) for row in rows if row[0] is not None}
         for period in some:
             yield TotalClose(period=period, point=found.get(period.start_s))
 
 
 def value_closes(
-    connection: Connection, account: Account, periods: Iterable[Period], *, renames: Renames = NO_RENAMES
+    reader: Reader, account: Account, periods: Iterable[Period], *, renames: Renames = NO_RENAMES
 ) -> Iterator[tuple[Period, Mapping[str, Decimal] | None]]:
     """What each asset was worth in BTC at the last snapshot of each period; None where there is none."""
     for some in batches(periods):
-        last_dues = _last_dues(connection, account, some)
+        last_dues = _last_dues(reader, account, some)
         for period in some:
             due_at = last_dues.get(period.start_s)
-            held = None if due_at is None else balances_at(connection, account, due_at, renames=renames)
+            held = None if due_at is None else balances_at(reader, account, due_at, renames=renames)
             yield period, None if held is None else values_by_asset(held)
 
 
-def first_snapshot(connection: Connection, account: Account) -> int | None:
+def first_snapshot(reader: Reader, account: Account) -> int | None:
     """due_at of the oldest snapshot."""
-    wanted = select(tick.c.due_at).where(*stored(account)).order_by(tick.c.due_at).limit(1)
-    return connection.execute(wanted).scalar()
+    due_at = reader.words.seconds("due_at")
+    found: int | None = reader.value(
+        f"SELECT {due_at} FROM tick WHERE {stored(reader)} ORDER BY tick.due_at LIMIT 1", account=account.id
+    )
+    return found
 
 
-def _last_dues(connection: Connection, account: Account, periods: Sequence[Period]) -> dict[int, int]:
+def _last_dues(reader: Reader, account: Account, periods: Sequence[Period]) -> dict[int, int]:
     """The start of each period that has a snapshot, and due_at of its last one."""
-    found = connection.execute(last_due_query(connection.dialect, account, periods)).all()
+    found = reader.all(last_due_question(reader), account=account.id, **asked_values(reader, periods))
     return {start_s: due_at for start_s, due_at in found if due_at is not None}
 
 
-def last_due_query(dialect: Dialect, account: Account, periods: Sequence[Period]) -> Select[Any]:
+def last_due_question(reader: Reader) -> str:
     """The start of each period and due_at of its last snapshot, or NULL, as whole numbers."""
-    spans = asked_periods(dialect, periods)
-    return select(plain(spans.c.start_at, dialect), _last_due(spans, account, dialect))
+    seconds = reader.words.seconds
+    return f"{asked_periods(reader)} SELECT {seconds('asked.start_at')}, {seconds(LAST_DUE)} FROM asked"
 
 
-def close_query(dialect: Dialect, account: Account, periods: Sequence[Period], named: Named) -> Select[Any]:
+def close_question(reader: Reader, span: Named) -> str:
     """The last snapshot of each period, if it lies in this time: what it holds under these names; and the start."""
-    spans = asked_periods(dialect, periods)
-    wanted = _named_rows(dialect, named.names, _last_ticks(spans, account)).add_columns(
-        plain(spans.c.start_at, dialect)
-    )
-    return wanted.where(_between(named.from_s, named.to_s))
+    start = f", {reader.words.seconds('asked.start_at')}"
+    within = between(reader, "tick.due_at", span.from_s, span.to_s)
+    return f"{asked_periods(reader)} {_named_rows(reader, span.names, LAST_TICKS, start)} WHERE 1 = 1{within}"
 
 
-def _last_ticks(spans: CTE, account: Account) -> FromClause:
-    """The last snapshot of each period, NULL where there is none: an inner join SQLite would begin at the other end."""
-    # Both seeks follow each other, so that the second one finds its pages at hand.
-    of_account = tick.c.account_id == account.id
-    return spans.outerjoin(tick, and_(of_account, tick.c.due_at == _last_due(spans, account)))
+def _named_rows(reader: Reader, names: Sequence[str], ticks: str = "tick", more: str = "") -> str:
+    """Each tick with what it holds under these names, as whole numbers and text; amounts are NULL if nothing."""
+    words = reader.words
+    instants = f"{words.seconds('tick.due_at')}, {words.millis('tick.received_at')}"
+    return f"""
+        SELECT {instants}, tick.btc_requested, {amount_columns(reader)}{more}
+        FROM {ticks} LEFT JOIN balance ON balance.account_id = tick.account_id AND balance.due_at = tick.due_at
+            AND {named("balance.asset", names)}"""
 
 
-def _last_due(spans: CTE, account: Account, dialect: Dialect | None = None) -> ScalarSelect[Any]:
-    """due_at of the last snapshot of a period, by one key seek; as a whole number for a dialect."""
-    last = tick.alias("last")
-    return (
-        select(last.c.due_at if dialect is None else plain(last.c.due_at, dialect))
-        .where(last.c.account_id == account.id, last.c.outcome == "stored")
-        .where(last.c.due_at >= spans.c.start_at, last.c.due_at < spans.c.end_at)
-        .order_by(last.c.due_at.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-
-
-def _named_rows(dialect: Dialect, names: Sequence[str], ticks: FromClause = tick) -> Select[Any]:
-    """Each tick with what it holds under these names, as whole numbers and text."""
-    of_tick = and_(balance.c.account_id == tick.c.account_id, balance.c.due_at == tick.c.due_at)
-    called = balance.c.asset == names[0] if len(names) == 1 else balance.c.asset.in_(names)
-    amounts = (*(balance.c[name] for name in AMOUNT_FIELDS), balance.c.btc_valuation)
-    columns = (tick.c.due_at, tick.c.received_at, tick.c.btc_requested, *amounts)
-    return select(*(plain(column, dialect) for column in columns)).select_from(
-        ticks.outerjoin(balance, and_(of_tick, called))
-    )
+def _span_values(span: Named) -> dict[str, Any]:
+    return {"from_s": span.from_s, "to_s": span.to_s, **name_values(span.names)}
 
 
 def _points_by_start(asset: str, rows: Iterable[Sequence[Any]], *, several: bool) -> Mapping[int, AssetPoint]:
@@ -188,9 +172,11 @@ def _as_one(of_tick: tuple[int, Iterable[AssetPoint]]) -> AssetPoint:
     return replace(points[0], cells=cells(together([point.balance for point in points])))
 
 
-def _totals(dialect: Dialect) -> Select[Any]:
-    columns = (tick.c.due_at, tick.c.received_at, tick.c.btc_total, tick.c.unpriced)
-    return select(*(plain(column, dialect) for column in columns))
+def _totals(reader: Reader) -> str:
+    """What `_total` takes of `tick`."""
+    words = reader.words
+    instants = f"{words.seconds('tick.due_at')}, {words.millis('tick.received_at')}"
+    return f"{instants}, {words.amount('tick.btc_total')}, tick.unpriced"
 
 
 def _total(row: Sequence[Any]) -> TotalPoint:
@@ -199,16 +185,10 @@ def _total(row: Sequence[Any]) -> TotalPoint:
     return TotalPoint(due_at=due_at, received_at_ms=received_at_ms, btc_total=btc_total, unpriced=unpriced)
 
 
-def _between(from_s: int | None, to_s: int | None) -> ColumnElement[bool]:
-    return and_(
-        tick.c.due_at >= from_s if from_s is not None else true(), tick.c.due_at < to_s if to_s is not None else true()
-    )
-
-
 def _cut(spans: Iterable[Named], from_s: int, to_s: int | None) -> Iterator[Named]:
     """What of each span lies in from_s <= due_at < to_s."""
-    for named in spans:
-        start = max(from_s, named.from_s or from_s)
-        ends = [end for end in (named.to_s, to_s) if end is not None]
+    for span in spans:
+        start = max(from_s, span.from_s or from_s)
+        ends = [end for end in (span.to_s, to_s) if end is not None]
         if not ends or start < min(ends):
-            yield Named(from_s=start, to_s=min(ends, default=None), names=named.names)
+            yield Named(from_s=start, to_s=min(ends, default=None), names=span.names)

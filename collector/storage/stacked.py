@@ -5,42 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, and_, func, literal_column, select
-
-from collector.storage.columns import is_postgresql
-from collector.storage.plain import plain
-from collector.storage.schema import balance, tick
-from collector.storage.statements import BALANCE_COLUMNS
+from collector.storage.reader import Reader
+from collector.storage.rows import BALANCE_COLUMNS, named
 
 CELL, STACK = "\x1f", "\x1e"
 """What stands between the cells of a column, and between columns: no name holds a control character."""
 
 
-def stacked(dialect: Dialect, names: Sequence[str] | None = None) -> ColumnElement[str | None]:
-    """For a row of `tick` all its balances, or those of some assets: NULL when there are none.
+def stacked(reader: Reader, names: Sequence[str] | None = None) -> str:
+    """For a row of `tick` all its balances, or those of some assets (`name_values`): NULL when there are none.
 
     Asset, amounts and valuation, each a column of text with a cell for each balance; they come in any order, the same
     in each column. A valuation that was not asked for is an empty cell.
     """
-    of_tick = and_(balance.c.account_id == tick.c.account_id, balance.c.due_at == tick.c.due_at)
-    of_tick = of_tick if names is None else and_(of_tick, balance.c.asset.in_(names))
-    columns = [_column(dialect, name) for name in BALANCE_COLUMNS]
-    text = columns[0]
-    for column in columns[1:]:
-        text = text.op("||")(_written(STACK)).op("||")(column)
-    return select(text).where(of_tick).scalar_subquery()
-
-
-def _column(dialect: Dialect, name: str) -> ColumnElement[Any]:
-    cell = plain(balance.c[name], dialect)
-    cell = func.coalesce(cell, "") if balance.c[name].nullable else cell
-    join = func.string_agg if is_postgresql(dialect) else func.group_concat
-    return join(cell, _written(CELL))
-
-
-def _written(separator: str) -> ColumnElement[str]:
-    """As part of the statement: SQLite takes twice as long with a separator that is bound."""
-    return literal_column(f"'{separator}'")
+    asset, *amounts, valuation = BALANCE_COLUMNS
+    cells = [asset, *map(reader.words.amount, amounts), f"coalesce({reader.words.amount(valuation)}, '')"]
+    # As part of the question: SQLite takes twice as long with a separator that is bound.
+    join = "string_agg" if reader.words.postgresql else "group_concat"
+    text = f" || '{STACK}' || ".join(f"{join}({cell}, '{CELL}')" for cell in cells)
+    some = "" if names is None else f" AND {named('asset', names)}"
+    of_tick = "balance.account_id = tick.account_id AND balance.due_at = tick.due_at"
+    return f"(SELECT {text} FROM balance WHERE {of_tick}{some})"
 
 
 def unstacked(columns: str) -> list[list[str]]:

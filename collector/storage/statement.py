@@ -7,27 +7,21 @@ from dataclasses import dataclass
 from heapq import merge
 from operator import attrgetter
 
-from sqlalchemy import ColumnElement, Connection, func, select
-
 from collector.domain.coverage import LATE_AFTER_S, due_before, due_between, lost_runs
 from collector.domain.periods import Period
 from collector.domain.records import Account, Coverage, Gap
 from collector.domain.renames import NO_RENAMES, Renames
 from collector.domain.statement import Statement, flows_of, gaps_of, statement_rows
 from collector.domain.ticks import TickRange, count_due
-from collector.storage import schema
 from collector.storage.accounts import schedule_of
 from collector.storage.coverage import thinned_ranges
 from collector.storage.history import as_of
 from collector.storage.movements import movements
-from collector.storage.plain import plain
-from collector.storage.rows import streamed
-
-tick = schema.tick
+from collector.storage.reader import Reader
 
 
 def statement(
-    connection: Connection,
+    reader: Reader,
     account: Account,
     period: Period,
     *,
@@ -40,15 +34,15 @@ def statement(
 
     Without `known_at_ms` it rests on all that is there. It is the same whenever it is made with its own known_at_ms.
     """
-    known_at_ms = _known_at(connection, account, period, now_ms) if known_at_ms is None else known_at_ms
+    known_at_ms = _known_at(reader, account, period, now_ms) if known_at_ms is None else known_at_ms
     until_s = min(period.end_s, known_at_ms // 1000)
-    opening = as_of(connection, account, min(period.start_s, until_s), known_at_ms=known_at_ms, renames=renames)
-    closing = as_of(connection, account, until_s, known_at_ms=known_at_ms, renames=renames)
+    opening = as_of(reader, account, min(period.start_s, until_s), known_at_ms=known_at_ms, renames=renames)
+    closing = as_of(reader, account, until_s, known_at_ms=known_at_ms, renames=renames)
     if closing is None:
         return None
     flows = flows_of(
         movements(
-            connection,
+            reader,
             account,
             from_s=None if opening is None else opening.due_at + 1,
             to_s=closing.due_at + 1,
@@ -57,7 +51,7 @@ def statement(
             seen=seen,
         )
     )
-    lost = _Lost.read(connection, account, period, until_s=until_s, known_at_ms=known_at_ms)
+    lost = _Lost.read(reader, account, period, until_s=until_s, known_at_ms=known_at_ms)
     return Statement(
         account=account,
         period=period,
@@ -68,7 +62,7 @@ def statement(
         coverage=lost.coverage,
         gaps=lost.gaps,
         known_at_ms=known_at_ms,
-        recorded_at_ms=_newest_record(connection, account, (opening or closing).due_at, until_s, known_at_ms),
+        recorded_at_ms=_newest_record(reader, account, (opening or closing).due_at, until_s, known_at_ms),
     )
 
 
@@ -83,14 +77,14 @@ class _Lost:
     gaps: tuple[Gap, ...]
 
     @classmethod
-    def read(cls, connection: Connection, account: Account, period: Period, *, until_s: int, known_at_ms: int) -> _Lost:
-        known = [e for e in schedule_of(connection, account.id) if e.from_at <= known_at_ms // 1000]
-        newest = _newest_answer(connection, account, until_s, known_at_ms)
+    def read(cls, reader: Reader, account: Account, period: Period, *, until_s: int, known_at_ms: int) -> _Lost:
+        known = [e for e in schedule_of(reader, account.id) if e.from_at <= known_at_ms // 1000]
+        newest = _newest_answer(reader, account, until_s, known_at_ms)
         end_s = max(period.start_s, min(until_s, due_before(known, newest, known_at_ms // 1000)))
-        pruned = thinned_ranges(connection, account, period.start_s, end_s)
-        kept = _kept(connection, account, period.start_s, end_s, known_at_ms)
+        pruned = thinned_ranges(reader, account, period.start_s, end_s)
+        kept = _kept(reader, account, period.start_s, end_s, known_at_ms)
         runs = lost_runs(known, merge(kept, pruned, key=attrgetter("start_at")), period.start_s, end_s)
-        failed = _failed(connection, account, period.start_s, end_s, known_at_ms)
+        failed = _failed(reader, account, period.start_s, end_s, known_at_ms)
         due = due_between(known, period.start_s, end_s)
         lost = sum(run.ticks for run in runs)
         thinned = sum(
@@ -110,47 +104,62 @@ class _Lost:
         )
 
 
-def _known_at(connection: Connection, account: Account, period: Period, now_ms: int) -> int:
+def _known_at(reader: Reader, account: Account, period: Period, now_ms: int) -> int:
     """Now; of a period that is over the same instant whenever this is asked, until something more is recorded of it."""
     settled_ms = (period.end_s + LATE_AFTER_S) * 1000
     if now_ms < settled_ms:
         return now_ms
-    return max(settled_ms, _newest_record(connection, account, period.start_s, period.end_s, now_ms))
+    return max(settled_ms, _newest_record(reader, account, period.start_s, period.end_s, now_ms))
 
 
-def _newest_record(connection: Connection, account: Account, from_s: int, until_s: int, known_at_ms: int) -> int:
+def _newest_record(reader: Reader, account: Account, from_s: int, until_s: int, known_at_ms: int) -> int:
     """The newest recorded_at (epoch milliseconds) of ticks with from_s <= due_at <= until_s; 0 without any."""
-    wanted = select(func.max(tick.c.recorded_at, type_=tick.c.recorded_at.type)).where(
-        *_known(account, from_s, until_s + 1, known_at_ms)
+    question = f"SELECT {reader.words.millis('max(recorded_at)')} FROM tick WHERE {_known(reader)}"
+    return int(reader.value(question, **_values(account, from_s, until_s + 1, known_at_ms)) or 0)
+
+
+def _newest_answer(reader: Reader, account: Account, until_s: int, known_at_ms: int) -> int | None:
+    found: int | None = reader.value(
+        f"""
+        SELECT {reader.words.seconds("due_at")} FROM tick WHERE {_known(reader)} AND interval_s IS NOT NULL
+        ORDER BY tick.due_at DESC LIMIT 1
+        """,
+        **_values(account, 0, until_s, known_at_ms),
     )
-    return int(connection.execute(wanted).scalar() or 0)
+    return found
 
 
-def _newest_answer(connection: Connection, account: Account, until_s: int, known_at_ms: int) -> int | None:
-    wanted = select(tick.c.due_at).where(*_known(account, 0, until_s, known_at_ms), tick.c.interval_s.is_not(None))
-    return connection.execute(wanted.order_by(tick.c.due_at.desc()).limit(1)).scalar()
+def _kept(reader: Reader, account: Account, from_s: int, to_s: int, known_at_ms: int) -> Iterator[TickRange]:
+    rows = reader.each(
+        f"""
+        SELECT {reader.words.seconds("due_at")} FROM tick
+        WHERE {_known(reader)} AND outcome = 'stored' AND interval_s IS NOT NULL ORDER BY tick.due_at
+        """,
+        **_values(account, from_s, to_s, known_at_ms),
+    )
+    for (due_at,) in rows:
+        yield TickRange(start_at=due_at, last_due_at=due_at, interval_s=1)
 
 
-def _kept(connection: Connection, account: Account, from_s: int, to_s: int, known_at_ms: int) -> Iterator[TickRange]:
-    of_grid = (tick.c.outcome == "stored", tick.c.interval_s.is_not(None))
-    due_at = plain(tick.c.due_at, connection.dialect)
-    wanted = select(due_at).where(*_known(account, from_s, to_s, known_at_ms), *of_grid).order_by(tick.c.due_at)
-    for row in streamed(connection, wanted):
-        yield TickRange(start_at=row[0], last_due_at=row[0], interval_s=1)
+def _failed(reader: Reader, account: Account, from_s: int, to_s: int, known_at_ms: int) -> list[tuple[int, str]]:
+    rows = reader.all(
+        f"""
+        SELECT {reader.words.seconds("due_at")}, reason FROM tick
+        WHERE {_known(reader)} AND outcome <> 'stored' ORDER BY tick.due_at
+        """,
+        **_values(account, from_s, to_s, known_at_ms),
+    )
+    return [(due_at, reason) for due_at, reason in rows]
 
 
-def _failed(
-    connection: Connection, account: Account, from_s: int, to_s: int, known_at_ms: int
-) -> list[tuple[int, str]]:
-    wanted = select(tick.c.due_at, tick.c.reason).where(*_known(account, from_s, to_s, known_at_ms), schema.NOT_STORED)
-    return [(row.due_at, row.reason) for row in connection.execute(wanted.order_by(tick.c.due_at))]
-
-
-def _known(account: Account, from_s: int, to_s: int, known_at_ms: int) -> tuple[ColumnElement[bool], ...]:
-    """Conditions: ticks with from_s <= due_at < to_s that had been recorded."""
+def _known(reader: Reader) -> str:
+    """Conditions on `tick`: from_s <= due_at < to_s, and it had been recorded."""
+    second, milli = reader.words.at_second, reader.words.at_milli
     return (
-        tick.c.account_id == account.id,
-        tick.c.due_at >= from_s,
-        tick.c.due_at < to_s,
-        tick.c.recorded_at <= known_at_ms,
+        f"account_id = :account AND due_at >= {second(':from_s')} AND due_at < {second(':to_s')} "
+        f"AND recorded_at <= {milli(':known_at_ms')}"
     )
+
+
+def _values(account: Account, from_s: int, to_s: int, known_at_ms: int) -> dict[str, int]:
+    return {"account": account.id, "from_s": from_s, "to_s": to_s, "known_at_ms": known_at_ms}

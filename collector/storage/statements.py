@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Engine, Insert, Table, bindparam, exc, literal_column, select, text
+from sqlalchemy import Column, Connection, Engine, Insert, Table, bindparam, literal_column, select, text
 
 from collector.domain.balances import AMOUNT_FIELDS, Cells
 from collector.storage.columns import Millis, Seconds, is_postgresql
+from collector.storage.driver import Driver
 from collector.storage.schema import balance, known_asset, tick
 
 BALANCE_COLUMNS = ("asset", *AMOUNT_FIELDS, "btc_valuation")
@@ -87,10 +88,10 @@ class BalanceInsert:
         if is_postgresql(self._engine.dialect):
             columns = dict(zip(BALANCE_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
             values = {"due_at": self._instant(due_at), "account_id": account_id, **columns}
-            with _Driver(connection) as driver:
+            with Driver(connection) as driver:
                 driver.execute(UNNEST, values)
         else:
-            with _Driver(connection) as driver:
+            with Driver(connection) as driver:
                 driver.executemany(EACH, [(due_at, account_id, *row) for row in rows])
 
 
@@ -107,7 +108,7 @@ class FirstSeen:
     def run(self, connection: Connection, account_id: int) -> dict[str, int]:
         """Each asset with the instant of its first snapshot."""
         values = (account_id,) if self._positional else {"account_id": account_id}
-        with _Driver(connection) as driver:
+        with Driver(connection) as driver:
             rows = driver.execute(self._sql, values).fetchall()
         return {asset: self._instant(first_due_at) for asset, first_due_at in rows}
 
@@ -146,43 +147,19 @@ class _Prepared:
 
     def first(self, connection: Connection, row: dict[str, Any]) -> Sequence[Any] | None:
         values = self._values(row)
-        with _Driver(connection) as driver:
+        with Driver(connection) as driver:
             found: Sequence[Any] | None = driver.execute(self._sql, values).fetchone()
             return found
 
     def many(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         values = [self._values(row) for row in rows]
-        with _Driver(connection) as driver:
+        with Driver(connection) as driver:
             driver.executemany(self._sql, values)
 
     def _values(self, row: dict[str, Any]) -> Any:
         for name, bind in self._binders:
             row[name] = bind(row[name])
         return row if self._in_order is None else self._in_order(row)
-
-
-def cursor_of(connection: Connection) -> Any:
-    """A cursor of the driver itself, inside the connection's transaction."""
-    return connection.connection.cursor()
-
-
-class _Driver:
-    """Gives a cursor of the driver, whose errors are told as SQLAlchemy tells them."""
-
-    __slots__ = ("_connection", "_cursor")
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> Any:
-        self._cursor = cursor_of(self._connection)
-        return self._cursor
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        self._cursor.close()
-        base = self._connection.dialect.loaded_dbapi.Error
-        if isinstance(error, base):
-            raise exc.DBAPIError.instance(None, None, error, base, hide_parameters=True) from error
 
 
 def _binder(table: Table, column: str, engine: Engine) -> Bind | None:

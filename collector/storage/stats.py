@@ -10,6 +10,7 @@ from collector.domain.records import Account
 from collector.domain.usage import AccountUsage, Usage
 from collector.storage.accounts import schedule_of
 from collector.storage.columns import is_postgresql
+from collector.storage.reader import Reader
 from collector.storage.schema import NOT_STORED, metadata, missed, thinned, tick
 
 # Measured on histories of 40 assets with 8 to 18 decimals, keys and the tick's share included.
@@ -38,7 +39,7 @@ def _of_account(connection: Connection, one: Account) -> AccountUsage:
     number, of_grid, balances, oldest, newest = connection.execute(counts).one()
     newest_assets = select(tick.c.asset_count).where(*snapshots).order_by(tick.c.due_at.desc()).limit(1)
     failed = select(func.count()).select_from(tick).where(tick.c.account_id == one.id, NOT_STORED)
-    entries = schedule_of(connection, one.id)
+    entries = schedule_of(Reader.over(connection), one.id)
     return AccountUsage(
         account=one,
         interval_s=entries[-1].interval_s if entries else None,

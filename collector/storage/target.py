@@ -12,19 +12,15 @@ from collector.domain.records import Account
 from collector.errors import DatabaseError, SchemaMissingError, UsageError
 from collector.storage.accounts import find, newest_answer
 from collector.storage.columns import is_postgresql
-from collector.storage.engine import (
-    UNFINISHED,
-    check_schema,
-    current_revision,
-    database_errors,
-    describe,
-    open_engine,
-    sqlite_file,
-)
+from collector.storage.engine import open_engine
+from collector.storage.failures import database_errors
 from collector.storage.files import is_there
 from collector.storage.plain import first_and_last
-from collector.storage.schema import REVISIONS, account, metadata
+from collector.storage.reader import Reader
+from collector.storage.revisions import REVISIONS, UNFINISHED, check_schema, current_revision
+from collector.storage.schema import account, metadata
 from collector.storage.upkeep import revision_of, upgrade
+from collector.storage.urls import describe, sqlite_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,7 @@ class Target:
     def unfinished(self) -> bool:
         """True when it has no tables but those that a copy is filling."""
         with self.transaction() as connection:
-            return current_revision(connection) == UNFINISHED
+            return current_revision(Reader.over(connection)) == UNFINISHED
 
     def mark(self, *, finished: bool) -> None:
         """Say in the database whether it may be used: no daemon shall go on with half a history."""
@@ -87,7 +83,7 @@ def open_target(url: str) -> Iterator[Target]:
             target = Target(connection, url)
             if not target.unfinished:
                 with target.transaction():
-                    check_schema(connection)
+                    check_schema(Reader.over(connection))
             yield target
     finally:
         engine.dispose()
@@ -131,12 +127,12 @@ def account_in(target: Target, source: Connection, one: Account) -> int:
     Raises DatabaseError when the one that is there is not a copy of this one, or has lived on by itself.
     """
     with target.transaction() as connection:
-        there = find(connection, one.name)
+        there = find(Reader.over(connection), one.name)
         if there is None:
             values = select(account).where(account.c.id == one.id)
             row = {name: value for name, value in source.execute(values).mappings().one().items() if name != "id"}
             connection.execute(insert(account).values(row))
-            there = find(connection, one.name)
+            there = find(Reader.over(connection), one.name)
     assert there is not None  # noqa: S101 - it was found or inserted above
     where = f"account {one.name!r} in {describe(target.url)}"
     if (there.created_at_ms, there.asset_scope) != (one.created_at_ms, one.asset_scope):
@@ -152,4 +148,4 @@ def account_in(target: Target, source: Connection, one: Account) -> int:
 
 def _newest(connection: Connection, account_id: int) -> int:
     span = first_and_last(connection, account_id)
-    return max(-1 if span is None else span[1], newest_answer(connection, account_id) or -1)
+    return max(-1 if span is None else span[1], newest_answer(Reader.over(connection), account_id) or -1)

@@ -11,18 +11,14 @@ from sqlalchemy import Connection
 
 import collector
 from collector.errors import DatabaseError
-from collector.storage import schema
+from collector.storage import revisions
 from collector.storage.backup import opened
-from collector.storage.engine import (
-    check_known,
-    current_revision,
-    database_errors,
-    describe,
-    open_engine,
-    refuse_foreign,
-    sqlite_file,
-)
+from collector.storage.engine import open_engine
+from collector.storage.failures import database_errors
 from collector.storage.files import is_there, make_private
+from collector.storage.reader import Reader
+from collector.storage.revisions import check_known, current_revision, refuse_foreign
+from collector.storage.urls import describe, sqlite_file
 
 
 def upgrade(url: str) -> str | None:
@@ -34,19 +30,20 @@ def upgrade(url: str) -> str | None:
     if path is not None:
         _create(path)
         with database_errors(url), opened(url) as connection:  # before what migrates changes its journal
-            refuse_foreign(connection)
+            refuse_foreign(Reader.over(connection))
     with _migrating(url) as connection:
-        before = current_revision(connection)
-        check_known(connection, before)
-        if before != schema.REVISIONS[-1]:
-            _alembic(connection, "upgrade", schema.REVISIONS[-1])
+        reader = Reader.over(connection)
+        before = current_revision(reader)
+        check_known(reader, before)
+        if before != revisions.REVISIONS[-1]:
+            _alembic(connection, "upgrade", revisions.REVISIONS[-1])
     return before
 
 
 def revision_of(url: str) -> str | None:
     """The revision that a database is at; None when it has no tables."""
     with database_errors(url), opened(url) as connection:
-        return current_revision(connection)
+        return current_revision(Reader.over(connection))
 
 
 def downgrade(url: str, revision: str) -> None:
@@ -61,9 +58,9 @@ def back_up_before_upgrade(url: str) -> Path | None:
     The copy is made online, mode 0600. Raises DatabaseError.
     """
     source = sqlite_file(url)
-    if source is None or not is_there(source) or revision_of(url) not in schema.REVISIONS[:-1]:
+    if source is None or not is_there(source) or revision_of(url) not in revisions.REVISIONS[:-1]:
         return None
-    target = source.with_name(f"{source.name}.before-{schema.REVISIONS[-1]}")
+    target = source.with_name(f"{source.name}.before-{revisions.REVISIONS[-1]}")
     _create(target)
     with database_errors(url), closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)

@@ -20,6 +20,7 @@ from collector.domain.ticks import TickRange
 from collector.storage.accounts import schedule_of
 from collector.storage.columns import is_postgresql
 from collector.storage.plain import account_ids, first_and_last, plain_rows, with_balances
+from collector.storage.reader import Reader
 from collector.storage.schema import account, balance, known_asset, missed, schedule, thinned, tick
 
 Show = Callable[[str, float], None]
@@ -85,7 +86,7 @@ def _unknown_accounts(connection: Connection) -> Iterator[Problem]:
 
 
 def _ledger_problems(connection: Connection, one: Account, counts: Counter[str]) -> Iterator[Problem]:
-    audit = LedgerAudit(one.name, schedule_of(connection, one.id))
+    audit = LedgerAudit(one.name, schedule_of(Reader.over(connection), one.id))
     sources = (_tick_answers(connection, one), _ranges(connection, missed, one), _ranges(connection, thinned, one))
     for answer in heapq.merge(*sources, key=lambda a: a.ticks.start_at):
         counts["ranges"] += answer.kind in {missed.name, thinned.name}
