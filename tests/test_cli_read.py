@@ -306,7 +306,7 @@ def test_a_report_in_a_pipe_loads_no_more_than_it_needs(url: str, arguments: lis
 def test_a_report_does_not_look_for_garbage_while_it_starts(url: str) -> None:
     """What a program imports stays: each look through it costs as much as the whole question to the database."""
     seen = (
-        "import gc, sys; from collector.cli.main import main; looks = []; gc.collect()\n"
+        "import gc, sys; from collector.cli.main import main; looks = []; gc.collect(); gc.set_threshold(100)\n"
         "gc.callbacks.append(lambda phase, info: looks.append(info) if phase == 'start' else None)\n"
         "import atexit; atexit.register(lambda: print(len(looks), file=sys.stderr))\n"
     )
@@ -322,7 +322,7 @@ def test_a_report_does_not_look_for_garbage_while_it_starts(url: str) -> None:
         )
         counts.append(int(done.stderr.splitlines()[-1]))
     assert counts[0] < 5
-    assert counts[1] > 10
+    assert counts[1] > 50
 
 
 def test_rows_leave_in_blocks_whatever_python_was_told(url: str) -> None:
