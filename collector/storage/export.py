@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from collector.domain.records import Account
 from collector.storage.reader import Reader
 from collector.storage.rows import BALANCE_COLUMNS, between, stored
-from collector.storage.stacked import stacked, unstacked
+from collector.storage.stacked import stacked, unstacked_rows
 
 AMOUNTS = BALANCE_COLUMNS[1:]
 AT_ONCE = 200
@@ -40,15 +40,7 @@ def plain_snapshots(
         to_s=to_s,
     )
     for due_at, received_at_ms, columns in rows:
-        yield PlainSnapshot(due_at=due_at, received_at_ms=received_at_ms, balances=_balances(columns))
-
-
-def _balances(columns: str | None) -> list[tuple[str | None, ...]]:
-    if columns is None:
-        return []
-    *cells, values = unstacked(columns)
-    valued = [value or None for value in values] if "" in values else values
-    return sorted(zip(*cells, valued, strict=True))
+        yield PlainSnapshot(due_at=due_at, received_at_ms=received_at_ms, balances=sorted(unstacked_rows(columns)))
 
 
 def first_and_last_snapshot(

@@ -21,11 +21,9 @@ from sqlalchemy import (
 )
 
 from collector.storage.columns import Amount, Millis, Seconds, is_postgresql
+from collector.storage.reader import BATCH
+from collector.storage.rows import BALANCE_COLUMNS
 from collector.storage.schema import balance, tick
-from collector.storage.statements import BALANCE_COLUMNS
-
-BATCH = 2_000
-"""How many rows are fetched at once."""
 
 
 def plain(column: ColumnElement[Any], dialect: Dialect) -> ColumnElement[Any]:

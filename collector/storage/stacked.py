@@ -28,12 +28,10 @@ def stacked(reader: Reader, names: Sequence[str] | None = None) -> str:
     return f"(SELECT {text} FROM balance WHERE {of_tick}{some})"
 
 
-def unstacked(columns: str) -> list[list[str]]:
-    """The cells of each column of a text that is not NULL."""
-    return [column.split(CELL) for column in columns.split(STACK)]
-
-
-def unstacked_rows(columns: str) -> Iterable[Any]:
-    """The same balance by balance, with None for a valuation that was not asked for."""
-    *cells, values = unstacked(columns)
-    return zip(*cells, [value or None for value in values], strict=True)
+def unstacked_rows(columns: str | None) -> Iterable[Any]:
+    """The cells of each balance in such a text, with None for a valuation that was not asked for."""
+    if columns is None:
+        return ()
+    *cells, values = [column.split(CELL) for column in columns.split(STACK)]
+    valued = [value or None for value in values] if "" in values else values
+    return zip(*cells, valued, strict=True)

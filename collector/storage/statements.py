@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, Engine, Insert, Table, bindparam, literal_column, select, text
 
-from collector.domain.balances import AMOUNT_FIELDS, Cells
+from collector.domain.balances import Cells
 from collector.storage.columns import Millis, Seconds, is_postgresql
 from collector.storage.driver import Driver
+from collector.storage.rows import BALANCE_COLUMNS
 from collector.storage.schema import balance, known_asset, tick
-
-BALANCE_COLUMNS = ("asset", *AMOUNT_FIELDS, "btc_valuation")
 
 EACH = f"""
 INSERT INTO balance (due_at, account_id, {", ".join(BALANCE_COLUMNS)}) VALUES (?, ?{", ?" * len(BALANCE_COLUMNS)})

@@ -12,8 +12,8 @@ from collector.errors import DatabaseError
 from collector.storage.bulk import insert_plain
 from collector.storage.months import TICK_COLUMNS, Month, Show
 from collector.storage.plain import first_and_last, plain_rows, with_balances
+from collector.storage.rows import BALANCE_COLUMNS
 from collector.storage.schema import balance, thinned, tick
-from collector.storage.statements import BALANCE_COLUMNS
 from collector.storage.target import Target
 from collector.storage.urls import describe
 
