@@ -250,13 +250,13 @@ class Manager:
     def __init__(self, address: Path) -> None:
         self.address = str(address)
         self.heard: list[str] = []
-        self._over = threading.Event()
+        self.over = threading.Event()
         self._failure: BaseException | None = None
 
     def during(self, work: Callable[[], T], *, then: Callable[[], object], at: Callable[[], object] | None = None) -> T:
         """Do the work in this thread; when the daemon is ready (or at this moment) act, and end it with SIGTERM."""
         self.heard.clear()
-        self._over.clear()
+        self.over.clear()
         Path(self.address).unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(self.address)
@@ -266,23 +266,23 @@ class Manager:
         try:
             return work()
         finally:
-            self._over.set()
+            self.over.set()
             actor.join(PATIENCE_S)
             self._socket.close()
             if self._failure is not None:
                 raise self._failure
 
     def _act(self, moment: Callable[[], object], then: Callable[[], object]) -> None:
-        while not self._over.is_set() and not moment():
+        while not self.over.is_set() and not moment():
             self._listen()
-        if self._over.is_set():
+        if self.over.is_set():
             return
         try:
             then()
         except BaseException as failure:  # noqa: BLE001 - told where the test sees it
             self._failure = failure
         os.kill(os.getpid(), signal.SIGTERM)
-        while not self._over.is_set():
+        while not self.over.is_set():
             self._listen()
         self._listen()
 

@@ -25,8 +25,8 @@ def exchange() -> Iterator[Sandbox]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a second for each question."""
-    monkeypatch.setattr(client_module, "DEFAULT_TIMEOUT_MS", 500)
+    """Three seconds for each question."""
+    monkeypatch.setattr(client_module, "DEFAULT_TIMEOUT_MS", 3_000)
 
 
 def target(exchange: Sandbox, number: int = 0) -> Target:

@@ -27,8 +27,8 @@ def exchange() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def cli(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> CommandLine:
-    """The command line on a migrated SQLite file; half a second for each question to Binance."""
-    monkeypatch.setattr(client_module, "DEFAULT_TIMEOUT_MS", 500)
+    """The command line on a migrated SQLite file; three seconds for each question to Binance."""
+    monkeypatch.setattr(client_module, "DEFAULT_TIMEOUT_MS", 3_000)
     return command_line(monkeypatch, capsysbinary, sqlite_url)
 
 

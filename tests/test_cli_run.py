@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -65,8 +66,7 @@ def exchange() -> Iterator[Sandbox]:
 def program(
     exchange: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> Iterator[Program]:
-    """The command, with both accounts configured; half a second for each question to Binance."""
-    monkeypatch.setattr(client_module, "DEFAULT_TIMEOUT_MS", 500)
+    """The command, with both accounts configured."""
     monkeypatch.setattr(service, "WATCH_EVERY_S", 0.05)
     cli = command_line(monkeypatch, capsysbinary, "")
     made = Program(cli, exchange, tmp_path)
@@ -150,8 +150,11 @@ def test_paused_accounts_are_not_checked(program: Program) -> None:
     assert program.exchange.requests(path=RESTRICTIONS) == []
 
 
-def test_an_exchange_that_does_not_answer_does_not_keep_it_from_starting(program: Program) -> None:
+def test_an_exchange_that_does_not_answer_does_not_keep_it_from_starting(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The machine may boot before its network; each tick will say how it came out."""
+    monkeypatch.setattr(client_module, "DEFAULT_TIMEOUT_MS", 3_000)  # for so long it tries again
     program.exchange.script(Fault(kind="status", status=503, path=SERVER_TIME))
     done = program.run()
     assert done.code == 0
@@ -237,3 +240,17 @@ def test_a_signal_while_it_starts_ends_it_at_once(program: Program, number: sign
     program.exchange.clear_faults()
     assert program.run().code == 0
     assert threading.active_count() < 100
+
+
+def test_a_signal_that_another_thread_meets_ends_the_start_too(program: Program) -> None:
+    """The system may give it to any; Python handles it in the main one, which waits for an answer."""
+
+    def send() -> None:
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        program.manager.over.wait(15)
+
+    program.exchange.script(Fault(kind="hang", seconds=60, path=SERVER_TIME))
+    began = time.monotonic()
+    done = program.run(at=lambda: program.exchange.requests(path=SERVER_TIME), then=send)
+    assert time.monotonic() - began < 10  # alone the question takes 20 s
+    assert (done.code, messages(done)[-1]) == (0, "INFO    stopped before the first tick")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import signal
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -30,10 +29,6 @@ GARBAGE_AFTER = 700
 LOOK_AT_THE_CLOCK_S = 0.5
 
 
-class _StoppedEarlyError(BaseException):
-    """A signal came while the daemon was starting; no `except Exception` on the way may take it for an error."""
-
-
 @click.command()
 @database_option
 @interval_option
@@ -45,26 +40,17 @@ def run(app: App) -> None:
     backup; PostgreSQL is migrated by `collector db upgrade` only.
     """
     from collector.cli.logs import log_to_stderr
+    from collector.cli.stopping import StoppedEarlyError, stoppable
 
     settings = app.settings()
     settings.require_accounts()
     log_to_stderr(settings.log_level)
-    _on_signals(_stop_early)
     try:
-        _wait_for_the_clock()
-        _collect(settings)
-    except _StoppedEarlyError:
+        with stoppable():
+            _wait_for_the_clock()
+            _collect(settings)
+    except StoppedEarlyError:
         log.info("stopped before the first tick")
-
-
-def _on_signals(handler: Callable[..., object]) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handler)
-
-
-def _stop_early(*_: object) -> NoReturn:
-    _on_signals(lambda *_: None)  # it is ending already
-    raise _StoppedEarlyError
 
 
 def _wait_for_the_clock() -> None:
