@@ -13,8 +13,6 @@ from collector.storage.files import is_there
 Role = Literal["writer", "reader", "migration"]
 OLDEST_SQLITE = (3, 37)
 BUSY_TIMEOUT_S = 10
-READER_CACHE_KB = 65_536
-"""At most: SQLite's own 2 MB can't hold the upper pages of a file of gigabytes, which each row would read again."""
 
 
 def check_version() -> None:
@@ -62,6 +60,6 @@ def _patiently(connection: sqlite3.Connection, statement: str, patience_s: float
 
 def _pragmas(role: Role) -> tuple[str, ...]:
     if role == "reader":
-        return ("PRAGMA query_only=ON", f"PRAGMA cache_size=-{READER_CACHE_KB}")
+        return ("PRAGMA query_only=ON",)  # a larger cache than SQLite's own takes longer to fill than it saves
     keys = "ON" if role == "writer" else "OFF"
     return ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", f"PRAGMA foreign_keys={keys}")
