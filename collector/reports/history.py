@@ -48,8 +48,10 @@ def history_report(
     Without periods what no row tells is unknown: `gaps` says when. With them such a period has a blank row.
     """
     several = len(about_what.accounts) > 1
-    account: Column[HistoryRow] = Column(name="account", kind=Kind.TEXT, cell=_account)
-    asset: Column[HistoryRow] = Column(name="asset", kind=Kind.TEXT, cell=lambda _: about_what.asset)
+    account: Column[HistoryRow] = Column.of_many(name="account", kind=Kind.TEXT, cells=_accounts)
+    asset: Column[HistoryRow] = Column.of_many(
+        name="asset", kind=Kind.TEXT, cells=lambda rows: [about_what.asset] * len(rows)
+    )
     return Report(
         basis=one_basis(bases),
         bases=tuple(bases) if several else (),
@@ -77,9 +79,9 @@ def _columns(about_what: HistoryOf) -> tuple[Column[HistoryRow], ...]:
     )
     return (
         *(period if about_what.every else ()),
-        Column(name="due_at", kind=Kind.INSTANT, cell=_due_at),
-        Column(name="captured_at", kind=Kind.INSTANT, cell=_captured_at),
-        *(Column(name=name, kind=Kind.AMOUNT, cell=_amount(name)) for name in about_what.fields),
+        Column.of_many(name="due_at", kind=Kind.INSTANT, cells=_due_at),
+        Column.of_many(name="captured_at", kind=Kind.INSTANT, cells=_captured_at),
+        *(Column.of_many(name=name, kind=Kind.AMOUNT, cells=_amounts(name)) for name in about_what.fields),
         *(missing if about_what.as_sum else ()),
     )
 
@@ -89,19 +91,19 @@ def _subject(about_what: HistoryOf) -> str:
     return f"asset {about_what.asset}{every}{', all accounts together' if about_what.as_sum else ''}"
 
 
-def _account(row: HistoryRow) -> Cell:
-    return row.accounts[0] if len(row.accounts) == 1 else row.accounts
+def _accounts(rows: Sequence[HistoryRow]) -> list[Cell]:
+    return [row.accounts[0] if len(row.accounts) == 1 else row.accounts for row in rows]
 
 
-def _due_at(row: HistoryRow) -> Cell:
-    return None if row.point is None else rfc3339(row.point.due_at)
+def _due_at(rows: Sequence[HistoryRow]) -> list[Cell]:
+    return [None if (point := row.point) is None else rfc3339(point.due_at) for row in rows]
 
 
-def _captured_at(row: HistoryRow) -> Cell:
-    return None if row.point is None else rfc3339_ms(row.point.received_at_ms)
+def _captured_at(rows: Sequence[HistoryRow]) -> list[Cell]:
+    return [None if (point := row.point) is None else rfc3339_ms(point.received_at_ms) for row in rows]
 
 
-def _amount(field: str) -> Callable[[HistoryRow], Cell]:
-    """As it is stored; empty where there is no point, and where Binance was not asked for the valuation."""
+def _amounts(field: str) -> Callable[[Sequence[HistoryRow]], list[Cell]]:
+    """As they are stored; empty where there is no point, and where Binance was not asked for the valuation."""
     amount_of = amount_in(field)
-    return lambda row: None if row.point is None else amount_of(row.point.cells)
+    return lambda rows: [None if (point := row.point) is None else amount_of(point.cells) for row in rows]

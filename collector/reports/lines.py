@@ -18,6 +18,9 @@ from collector.reports.values import Cell, Column, Kind, Report, text
 # dropping one in front always gives the text back.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
 
+Cells = Callable[[Sequence[Any]], Iterable[Cell]]
+"""What a column says of some rows."""
+
 AT_ONCE = 100
 """How many rows are written at once: about as many as fill the buffer of stdout."""
 
@@ -25,14 +28,14 @@ AT_ONCE = 100
 def tsv_lines(report: Report[Any]) -> Iterator[str]:
     """A header and one line for each row, nothing quoted: no name holds a tab or a line end."""
     yield "\t".join(c.name for c in report.standalone) + "\n"
-    for rows in _written(report.rows, [c.cell for c in report.standalone], _texts):
+    for rows in _written(report.rows, [c.of for c in report.standalone], _texts):
         yield "".join([f"{line}\n" for line in map("\t".join, rows)])
 
 
 def csv_lines(report: Report[Any]) -> Iterator[str]:
     """RFC 4180, line ends included; text that a spreadsheet would run gets an apostrophe in front."""
     yield _csv([[c.name for c in report.standalone]])
-    cells = [_guarded(c.cell) if c.kind is Kind.TEXT else c.cell for c in report.standalone]
+    cells = [_guarded(c.of) if c.kind is Kind.TEXT else c.of for c in report.standalone]
     yield from map(_csv, _written(report.rows, cells, _texts))
 
 
@@ -44,13 +47,13 @@ def _csv(rows: Iterable[Sequence[str]]) -> str:
 
 def _written(
     rows: Iterable[object],
-    cells: Sequence[Callable[[Any], Cell]],
+    cells: Sequence[Cells],
     write: Callable[[Iterable[Cell]], list[str]],
 ) -> Iterator[list[tuple[str, ...]]]:
     """The cells of some rows at a time, column by column: a row by itself takes twice as long."""
     coming = iter(rows)
     while some := list(islice(coming, AT_ONCE)):
-        stacks = [write(map(cell, some)) for cell in cells]
+        stacks = [write(of(some)) for of in cells]
         yield list(zip(*stacks, strict=True)) or [()] * len(some)  # in PostgreSQL a row may have no columns
 
 
@@ -59,10 +62,9 @@ def _texts(cells: Iterable[Cell]) -> list[str]:
     return [said if isinstance(said, str) else text(said) for said in cells]
 
 
-def _guarded(cell: Callable[[Any], Cell]) -> Callable[[Any], Cell]:
-    def guarded(row: object) -> Cell:
-        said = text(cell(row))
-        return f"'{said}" if said.startswith(FORMULA) else said
+def _guarded(cells: Cells) -> Cells:
+    def guarded(rows: Sequence[Any]) -> list[Cell]:
+        return [f"'{said}" if said.startswith(FORMULA) else said for said in _texts(cells(rows))]
 
     return guarded
 
@@ -102,7 +104,7 @@ def _objects(columns: Sequence[Column[Any]], rows: Iterable[object]) -> Iterator
     """Each row as JSON; nearly all cells are text, and an encoder of whole objects takes several times as long."""
     fields = [f"{_json(c.name)}: ".replace("%", "%%") + "%s" for c in columns]
     form = f"{{{', '.join(fields)}}}"
-    for some in _written(rows, [c.cell for c in columns], _jsons):
+    for some in _written(rows, [c.of for c in columns], _jsons):
         yield from map(form.__mod__, some)
 
 

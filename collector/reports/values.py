@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 from collector.domain.records import WALLET, Gap
 
@@ -28,11 +28,24 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column(Generic[Row]):
-    """One column: its name, the same in every format, and what it says of a row."""
+    """One column: its name, the same in every format, and what it says of a row.
+
+    `cells` is what a column of long reports is made of instead: it says it of many rows, without a call for each.
+    """
 
     name: str
     kind: Kind
     cell: Callable[[Row], Cell]
+    cells: Callable[[Sequence[Row]], Sequence[Cell]] | None = None
+
+    @classmethod
+    def of_many(cls, *, name: str, kind: Kind, cells: Callable[[Sequence[Row]], Sequence[Cell]]) -> Self:
+        """A column that is made of `cells`."""
+        return cls(name=name, kind=kind, cell=lambda row: cells([row])[0], cells=cells)
+
+    def of(self, rows: Sequence[Row]) -> Iterable[Cell]:
+        """What it says of each of these rows."""
+        return map(self.cell, rows) if self.cells is None else self.cells(rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
