@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -121,21 +120,20 @@ def _neighbours(
     Most of a snapshot says what the one before said: it never becomes a value, let alone a number.
     """
     days = [entry.on_s for entry in renames.entries]
-    earlier, before = None, None
+    earlier, before, held = None, None, None
     for number, later in enumerate(snapshots, -1):
-        amounts = amounts_of(later)
+        amounts, after = amounts_of(later), None
         if earlier is not None:
             if seen and number % SHOWN_EVERY == 0:
                 seen(later[0])
             renamed = bool(days) and any(earlier[0] < day <= later[0] for day in days)
             if amounts != before or renamed:
-                yield _held(earlier), _held(later), renamed
-        earlier, before = later, amounts
+                after = _held(later)
+                yield held or _held(earlier), after, renamed
+        earlier, before, held = later, amounts, after
 
 
-@lru_cache(maxsize=2)
 def _held(row: Any) -> _Held:
-    """The value of a row; where all snapshots differ, each is asked for twice in a row."""
     due_at, requested_at_ms, received_at_ms, valued, *columns = row
     return _Held(
         taken=Taken(due_at=due_at, requested_at_ms=requested_at_ms, received_at_ms=received_at_ms),
@@ -152,7 +150,7 @@ def _pairs(earlier: _Held, later: _Held, renames: Renames, *, renamed: bool) -> 
     """Each asset that may have moved, before and after, under the names of reports."""
     old, new, now = earlier.rows, later.rows, later.taken.due_at
     names: AbstractSet[str] = old.keys() | new.keys()
-    if not renamed:
+    if not renamed and len(names) > 1:  # of one it is known already
         differing = {name for name in names if old.get(name, ())[:-1] != new.get(name, ())[:-1]}
         names = _called_alike(names, differing, renames, now) if renames else differing
     before, after = _called(old, names, renames, earlier.taken.due_at), _called(new, names, renames, now)
